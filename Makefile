@@ -1,0 +1,48 @@
+# Two of these are all a new machine needs: `make demo` runs the product, `make test` tests it.
+PYTHON ?= python3
+BIN := .venv/bin
+PORT ?= 8000
+# For the checks, which read the settings but no database.
+NO_DATABASE := DATABASE_URL=postgresql:/// SECRET_KEY=checks
+
+.PHONY: demo run test drill check format pins screenshots
+
+demo: .venv-base  ## the product with sample data
+	@exec $(BIN)/python manage.py up --demo --port $(PORT)
+
+run: .venv-base  ## the product with your own data
+	@exec $(BIN)/python manage.py up --port $(PORT)
+
+test: .venv-dev  ## all tests, with a database of their own
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -q $(ARGS)
+
+drill: .venv-dev  ## only the tests that start the product's processes, and kill them
+	@$(BIN)/python -m pytest -m drill $(ARGS)
+
+check: .venv-dev  ## style, types, imports, templates, migrations
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(NO_DATABASE) $(BIN)/mypy retargeting campaigns automations
+	$(BIN)/djlint --lint --quiet templates
+	$(BIN)/python manage.py makemigrations --check --dry-run
+
+format: .venv-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+screenshots: .venv-dev  ## the pictures of the README, from the demo
+	$(BIN)/python docs/screenshots.py
+
+pins: .venv-dev  ## compile requirements/*.txt anew from the .in files
+	$(BIN)/python -m pip install --quiet uv
+	cd requirements && for name in base dev; do \
+		../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+			--no-emit-index-url --no-header --no-annotate --upgrade $$name.in -o $$name.txt; \
+	done
+
+.PHONY: .venv-base .venv-dev
+.venv-base:
+	@$(PYTHON) requirements/install.py base
+.venv-dev: .venv-base
+	@$(PYTHON) requirements/install.py dev

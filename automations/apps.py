@@ -1,0 +1,28 @@
+from collections.abc import Iterator
+
+from django.apps import AppConfig
+
+
+class AutomationsConfig(AppConfig):
+    name = "automations"
+    verbose_name = "Automations"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from django.urls import reverse
+
+        from automations.models import Automation
+        from retargeting.web import navigation, searching
+
+        def find(words: str, limit: int) -> Iterator[searching.Hit]:
+            for automation in Automation.objects.filter(name__icontains=words)[:limit]:
+                url = f"{reverse('automations')}#automation-{automation.pk}"
+                yield searching.Hit(automation.name, url, "route", automation.get_status_display())
+
+        def current() -> int:
+            return Automation.objects.filter(archived_at=None).count()
+
+        navigation.register(
+            navigation.Entry("Reach people", "Automations", "automations", "route", order=20, count=current)
+        )
+        searching.register(searching.Searcher("Automations", find, order=11))

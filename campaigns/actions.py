@@ -1,0 +1,339 @@
+"""Everything that changes a campaign. Pages, API, admin and tasks call these."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from campaigns.models import Campaign, CampaignStatus, Run
+from campaigns.outcomes import outcomes_of
+from campaigns.readiness import problems
+from retargeting.accounts.actions import Actor, note, note_changes
+from retargeting.accounts.models import User
+from retargeting.audiences import references
+from retargeting.conditions import codec
+from retargeting.conditions.nodes import EVERYONE, Group
+from retargeting.conditions.wording import sentence
+from retargeting.interactions.models import MessageEvent
+from retargeting.messaging import dispatches
+from retargeting.messaging.content import cleaned
+from retargeting.messaging.models import Dispatch, DispatchStatus
+from retargeting.orchestrations.models import Kind, Label, MessageStep
+from retargeting.profiles.models import CHANNEL_CHOICES
+from retargeting.queue import enqueue
+
+PREPARE_TASK = "campaigns.tasks.prepare_run"
+LATEST_START = timedelta(hours=6)
+"""How late a scheduled campaign may still start, after an outage say. Later than that nobody expects it any more."""
+
+
+class CampaignError(ValueError):
+    """The campaign cannot do that now; the message says why, and what to do."""
+
+
+class NotReady(CampaignError):
+    """The campaign has gaps. `problems` holds (section, sentence) pairs; a section is audience, message or when."""
+
+    def __init__(self, problems: list[tuple[str, str]]) -> None:
+        self.problems = problems
+        super().__init__("; ".join(text for _, text in problems))
+
+
+@transaction.atomic
+def create_campaign(
+    *,
+    actor: Actor,
+    name: str,
+    channel: str,
+    audience: Group = EVERYONE,
+    content: Mapping[str, str] | None = None,
+    labels: Iterable[Label] = (),
+    send_at: datetime | None = None,
+    follow_up_of: Campaign | None = None,
+) -> Campaign:
+    """A new draft. Raises ConditionErrors where the audience refers to what does not exist."""
+    references.check(audience, path="/audience")
+    campaign = Campaign.objects.create(
+        kind=Kind.CAMPAIGN,
+        name=name,
+        channel=channel,
+        audience=codec.encode(audience),
+        content=cleaned(channel, content or {}),
+        send_at=send_at,
+        follow_up_of=follow_up_of,
+        created_by=actor if isinstance(actor, User) else None,
+    )
+    MessageStep.objects.create(orchestration=campaign, key="", name=name, channel=channel)
+    campaign.labels.set(labels)
+    note(actor=actor, verb="create", instance=campaign, summary=f"Created the campaign {name}.")
+    return campaign
+
+
+@transaction.atomic
+def update_campaign(
+    *,
+    actor: Actor,
+    campaign: Campaign,
+    name: str | None = None,
+    channel: str | None = None,
+    audience: Group | None = None,
+    content: Mapping[str, str] | None = None,
+    labels: Iterable[Label] | None = None,
+    **when: datetime | None,
+) -> Campaign:
+    """Change what is given. Name and labels can always be changed, the rest while the campaign is a draft.
+
+    `send_at=None` means at launch. Raises CampaignError, and ConditionErrors for an audience that cannot be.
+    """
+    campaign = _locked(campaign)
+    before = _described(campaign)
+    if (channel, audience, content) != (None, None, None) or when:
+        _check_draft(campaign)
+    if name is not None:
+        campaign.name = name
+    if channel is not None:
+        campaign.channel = channel
+    if audience is not None:
+        references.check(audience, path="/audience")
+        campaign.audience = codec.encode(audience)
+    if content is not None or channel is not None:
+        campaign.content = cleaned(campaign.channel, campaign.content if content is None else content)
+    if "send_at" in when:
+        campaign.send_at = when["send_at"]
+    campaign.save()
+    campaign.message_steps.update(channel=campaign.channel, name=campaign.name)
+    if labels is not None:
+        campaign.labels.set(labels)
+    note_changes(actor=actor, instance=campaign, noun="campaign", before=before, after=_described(campaign))
+    return campaign
+
+
+def _locked(campaign: Campaign) -> Campaign:
+    return Campaign.objects.select_for_update(of=("self",)).get(pk=campaign.pk)
+
+
+def _check_draft(campaign: Campaign) -> None:
+    if campaign.status != CampaignStatus.DRAFT:
+        raise CampaignError(
+            f"{campaign.name} is {campaign.get_status_display().lower()}: only a draft can be changed."
+            " Take it back to a draft, or duplicate it."
+        )
+
+
+def _described(campaign: Campaign) -> dict[str, str]:
+    """The campaign in words, for the old and new values of its Activity."""
+    tree = codec.decode(campaign.audience)
+    return {
+        "name": campaign.name,
+        "channel": dict(CHANNEL_CHOICES)[campaign.channel],
+        "audience": str(sentence(tree, references.look_up(tree))),
+        "message": ", ".join(f"{key} “{value[:60]}”" for key, value in campaign.content.items()) or "empty",
+        "time": campaign.send_at.isoformat(" ", "minutes") if campaign.send_at else "at launch",
+        "labels": ", ".join(campaign.labels.values_list("name", flat=True)) or "none",
+    }
+
+
+@transaction.atomic
+def launch(*, actor: Actor, campaign: Campaign) -> Run:
+    """Send now: the audience is computed by a worker, as of the moment it starts. Raises NotReady or CampaignError.
+
+    The fields of `campaign` that this changes are set on it; so are those that somebody else changed meanwhile.
+    """
+    # As it is stored, not as the caller saw it last, and kept so until it has been started.
+    _check_ready(_locked(campaign), now=True)
+    return _start(actor=actor, campaign=campaign, sources=[CampaignStatus.DRAFT, CampaignStatus.SCHEDULED])
+
+
+def _start(*, actor: Actor, campaign: Campaign, sources: list[CampaignStatus]) -> Run:
+    now = timezone.now()
+    if not Campaign.STATES.transition(
+        campaign, CampaignStatus.RUNNING, sources=[str(state) for state in sources], launched_at=now
+    ):
+        raise CampaignError(_moved_on(campaign))
+    campaign.refresh_from_db()
+    tree = codec.decode(campaign.audience)
+    dispatch = Dispatch.objects.create(
+        orchestration_id=campaign.pk,
+        step=campaign.message_steps.get(key=""),
+        channel=campaign.channel,
+        content=campaign.content,
+    )
+    run = Run.objects.create(
+        campaign=campaign,
+        number=campaign.runs.count() + 1,
+        dispatch=dispatch,
+        audience=campaign.audience,
+        sentence=str(sentence(tree, references.look_up(tree))),
+    )
+    enqueue(PREPARE_TASK, run.pk)
+    note(actor=actor, verb="launch", instance=campaign, summary=f"Launched {campaign.name}: {run.sentence}")
+    return run
+
+
+def _moved_on(campaign: Campaign) -> str:
+    campaign.refresh_from_db(fields=["status"])
+    return f"{campaign.name} is {campaign.get_status_display().lower()} already."
+
+
+def _check_ready(campaign: Campaign, *, now: bool = False) -> None:
+    if found := problems(campaign, now=now):
+        raise NotReady(found)
+
+
+@transaction.atomic
+def schedule(*, actor: Actor, campaign: Campaign, send_at: datetime | None = None) -> Campaign:
+    """Have the campaign go out by itself at `send_at`, or at the time it has. Raises NotReady or CampaignError."""
+    campaign = _locked(campaign)
+    _check_draft(campaign)
+    campaign.send_at = send_at or campaign.send_at
+    if campaign.send_at is None or campaign.send_at <= timezone.now():
+        raise NotReady([("when", "Choose a time in the future, or launch it now.")])
+    _check_ready(campaign)
+    Campaign.STATES.transition(campaign, CampaignStatus.SCHEDULED, send_at=campaign.send_at)
+    summary = f"Scheduled {campaign.name} for {campaign.send_at:%-d %b %Y %H:%M} UTC."
+    note(actor=actor, verb="schedule", instance=campaign, summary=summary)
+    return campaign
+
+
+@transaction.atomic
+def unschedule(*, actor: Actor, campaign: Campaign) -> None:
+    """Make a scheduled campaign a draft again."""
+    if not Campaign.STATES.transition(campaign, CampaignStatus.DRAFT):
+        raise CampaignError(_moved_on(campaign))
+    note(actor=actor, verb="unschedule", instance=campaign, summary=f"Took {campaign.name} back to a draft.")
+
+
+@transaction.atomic
+def pause(*, actor: Actor, campaign: Campaign) -> None:
+    """Stop sending. Messages that are with the provider at this moment still go out, nothing after them."""
+    _hold_dispatches(campaign)
+    if not Campaign.STATES.transition(campaign, CampaignStatus.PAUSED):
+        raise CampaignError(_moved_on(campaign))
+    for dispatch in _open_dispatches(campaign):
+        dispatches.pause(dispatch=dispatch)
+    note(actor=actor, verb="pause", instance=campaign, summary=f"Paused {campaign.name}.")
+
+
+@transaction.atomic
+def resume(*, actor: Actor, campaign: Campaign) -> None:
+    """Go on where the campaign was paused."""
+    _hold_dispatches(campaign)
+    if not Campaign.STATES.transition(campaign, CampaignStatus.RUNNING, sources=[CampaignStatus.PAUSED]):
+        raise CampaignError(_moved_on(campaign))
+    for dispatch in _open_dispatches(campaign):
+        dispatches.resume(dispatch=dispatch)
+        if dispatch.status == DispatchStatus.PREPARING:
+            enqueue(PREPARE_TASK, dispatch.run.pk)
+    note(actor=actor, verb="resume", instance=campaign, summary=f"Resumed {campaign.name}.")
+
+
+@transaction.atomic
+def cancel(*, actor: Actor, campaign: Campaign) -> None:
+    """Stop for good. What has been sent stays sent."""
+    _hold_dispatches(campaign)
+    if not Campaign.STATES.transition(campaign, CampaignStatus.CANCELED):
+        raise CampaignError(_moved_on(campaign))
+    for dispatch in _open_dispatches(campaign):
+        dispatches.cancel(dispatch=dispatch)
+    note(actor=actor, verb="cancel", instance=campaign, summary=f"Canceled {campaign.name}.")
+
+
+def _open_dispatches(campaign: Campaign) -> QuerySet[Dispatch]:
+    final = [DispatchStatus.COMPLETED, DispatchStatus.CANCELED]
+    return Dispatch.objects.filter(orchestration=campaign.pk).exclude(status__in=final).order_by("pk")
+
+
+def _hold_dispatches(campaign: Campaign) -> None:
+    """Lock them before the campaign, in the order in which a worker that completes the two takes them."""
+    list(_open_dispatches(campaign).select_for_update(no_key=True))
+
+
+@transaction.atomic
+def duplicate(*, actor: Actor, campaign: Campaign) -> Campaign:
+    """A new draft with the same audience, message and labels."""
+    return create_campaign(
+        actor=actor,
+        name=f"{campaign.name}, copy"[:200],
+        channel=campaign.channel,
+        audience=codec.decode(campaign.audience),
+        content=campaign.content,
+        labels=campaign.labels.all(),
+    )
+
+
+@transaction.atomic
+def archive(*, actor: Actor, campaign: Campaign) -> None:
+    """Put the campaign out of the way. It stays a target of conditions, with all its events."""
+    if campaign.status in {CampaignStatus.RUNNING, CampaignStatus.PAUSED, CampaignStatus.SCHEDULED}:
+        raise CampaignError(f"{campaign.name} is under way. Cancel it first.")
+    Campaign.objects.filter(pk=campaign.pk, archived_at=None).update(archived_at=timezone.now())
+    note(actor=actor, verb="archive", instance=campaign, summary=f"Archived {campaign.name}.")
+
+
+@transaction.atomic
+def unarchive(*, actor: Actor, campaign: Campaign) -> None:
+    Campaign.objects.filter(pk=campaign.pk).update(archived_at=None)
+    note(actor=actor, verb="unarchive", instance=campaign, summary=f"Brought {campaign.name} back.")
+
+
+@transaction.atomic
+def start_due(*, now: datetime | None = None) -> int:
+    """Start the scheduled campaigns whose time has come; returns how many. One that is far too late is taken back."""
+    now = now or timezone.now()
+    due = Campaign.objects.select_for_update(of=("self",), skip_locked=True).filter(
+        status=CampaignStatus.SCHEDULED, send_at__lte=now
+    )
+    started = 0
+    for campaign in due:
+        reasons = [text for _, text in problems(campaign)]
+        if campaign.send_at is not None and now - campaign.send_at > LATEST_START:
+            reasons.append(f"its time was more than {LATEST_START.total_seconds() / 3600:.0f} hours ago")
+        if reasons:
+            Campaign.STATES.transition(campaign, CampaignStatus.DRAFT)
+            summary = f"Did not start {campaign.name}, which is a draft again: {'; '.join(reasons)}."
+            note(actor=None, verb="refuse", instance=campaign, summary=summary)
+        else:
+            _start(actor=None, campaign=campaign, sources=[CampaignStatus.SCHEDULED])
+            started += 1
+    return started
+
+
+def complete(dispatch: Dispatch) -> None:
+    """Told by messaging, in its transaction, that a dispatch is through."""
+    run = Run.objects.select_related("campaign").filter(dispatch=dispatch).first()
+    if run is not None and Campaign.STATES.transition(
+        run.campaign, CampaignStatus.COMPLETED, sources=[CampaignStatus.RUNNING]
+    ):
+        note(actor=None, verb="complete", instance=run.campaign, summary=f"{run.campaign.name} is completed.")
+
+
+@transaction.atomic
+def follow_up(*, actor: Actor, campaign: Campaign, outcome: str) -> Campaign:
+    """A draft on the same channel to the people of one outcome of `campaign`. Raises KeyError for no such outcome."""
+    chosen = {known.key: known for known in outcomes_of(campaign.channel)}[outcome]
+    return create_campaign(
+        actor=actor,
+        name=f"{campaign.name[:160]}, {chosen.name}",
+        channel=campaign.channel,
+        audience=chosen.tree(campaign),
+        labels=campaign.labels.all(),
+        follow_up_of=campaign,
+    )
+
+
+@transaction.atomic
+def delete_campaign(*, actor: Actor, campaign: Campaign) -> bool:
+    """Delete a campaign that nothing has happened to; True. One with events or runs is archived instead; False."""
+    campaign = _locked(campaign)
+    if campaign.runs.exists() or MessageEvent.objects.filter(orchestration_id=campaign.pk).exists():
+        archive(actor=actor, campaign=campaign)
+        return False
+    if campaign.status == CampaignStatus.SCHEDULED:
+        raise CampaignError(f"{campaign.name} is scheduled. Take it back to a draft first.")
+    note(actor=actor, verb="delete", instance=campaign, summary=f"Deleted the campaign {campaign.name}.")
+    campaign.delete()
+    return True

@@ -1,0 +1,183 @@
+"""The editor of a draft: four cards that save themselves and can be left and come back to."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.functional import cached_property
+from django.views import View
+
+from campaigns import actions
+from campaigns.forecast import Forecast, forecast
+from campaigns.forms import MessageForm, NameForm, WhenForm
+from campaigns.models import Campaign, CampaignStatus
+from campaigns.querysets import sentences
+from campaigns.readiness import Problem, problems
+from campaigns.stepping import STEPS, steps_of
+from campaigns.views.audience import audience_form
+from campaigns.views.preview import preview_of
+from campaigns.wording import full_moment_words
+from retargeting.accounts.permissions import actor_of
+from retargeting.audiences.builder.suggestions import suggestions
+from retargeting.conditions.errors import ConditionErrors
+from retargeting.conditions.nodes import Channel
+from retargeting.messaging.testing import Preview
+from retargeting.web.access import can_write, check_writer
+from retargeting.web.confirming import go
+from retargeting.web.editing import ActionFormView
+
+# Attributes with other names cannot be written as a word in a template.
+PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+OWN_NAMES = ["profile.external_id", "profile.language", "campaign.name"]
+
+
+class Editor(View):
+    """GET shows one of the cards; POST saves it: by itself while somebody types (htmx), or on the way to the next."""
+
+    campaign: Campaign
+
+    def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        super().setup(request, *args, **kwargs)
+        self.campaign = get_object_or_404(Campaign.objects.prefetch_related("labels"), pk=kwargs["pk"])
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if self.campaign.status != CampaignStatus.DRAFT:
+            if request.method == "POST":
+                messages.warning(request, "Only a draft can be changed; nothing was saved.")
+            return go(request, reverse("campaign-report", args=[self.campaign.pk]))
+        return super().dispatch(request, *args, **kwargs)
+
+    @property
+    def step(self) -> str:
+        asked = self.request.GET.get("step", "")
+        return asked if asked in STEPS else "audience"
+
+    @cached_property
+    def forecast(self) -> Forecast | None:
+        return forecast(self.campaign)
+
+    @cached_property
+    def problems(self) -> list[Problem]:
+        return problems(self.campaign)
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        form = self.form()
+        return self.page(form)
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        check_writer(request.user)
+        form = self.form(request.POST)
+        quiet = bool(getattr(request, "htmx", None))
+        if form is not None and form.is_valid():
+            try:
+                self.campaign = actions.update_campaign(
+                    actor=actor_of(request), campaign=self.campaign, **form.changes()
+                )
+            except actions.CampaignError as error:
+                messages.warning(request, str(error))
+                return go(request, reverse("campaign", args=[self.campaign.pk]))
+            except ConditionErrors as errors:
+                form.add_error("audience", [error.message for error in errors.errors])
+            else:
+                if not quiet:
+                    return HttpResponseRedirect(self.next_url())
+        if quiet:
+            return self.saved(form)
+        return self.page(form, status=422 if form is not None and any(form.errors.values()) else 200)
+
+    def next_url(self) -> str:
+        asked = self.request.POST.get("go", "")
+        return f"{reverse('campaign', args=[self.campaign.pk])}?step={asked if asked in STEPS else self.step}"
+
+    def form(self, data: Any = None) -> Any:
+        match self.step:
+            case "audience":
+                return audience_form(self.campaign, data)
+            case "message":
+                return MessageForm(self.campaign.channel, data, initial=self.campaign.content)
+            case "when":
+                zone = timezone.get_current_timezone_name()
+                return WhenForm(data, initial=WhenForm.initial_for(self.campaign.send_at, zone))
+        return None
+
+    def page(self, form: Any, status: int = 200) -> HttpResponse:
+        return render(self.request, "campaigns/editor.html", self.context(form), status=status)
+
+    def saved(self, form: Any) -> HttpResponse:
+        """What an autosave changes on the page, each part for its own place; what is being typed stays alone."""
+        return render(self.request, "campaigns/editor_saved.html", self.context(form, quiet=True))
+
+    def context(self, form: Any, *, quiet: bool = False) -> dict[str, Any]:
+        # While a message is typed the audience stays what it is; it is not computed anew with every pause.
+        changed = {self.step, "review"} if quiet else set(STEPS)
+        context: dict[str, Any] = {
+            "campaign": self.campaign,
+            "form": form,
+            "step": self.step,
+            "steps": steps_of(self.campaign, self.step, keys=changed, counted=lambda: self.forecast),
+            "template": f"campaigns/steps/{self.step}.html",
+            "editable": can_write(self.request.user),
+            "refused": form is not None and form.is_bound and bool(form.errors),
+            "now": timezone.now(),
+        }
+        if self.step in {"audience", "review"}:
+            context["forecast"] = self.forecast
+            [context["sentence"]] = sentences([self.campaign.audience])
+        if self.step in {"message", "review"}:
+            context |= self.message_context(form)
+        if self.step in {"when", "review"} and self.campaign.send_at:
+            context["moment"] = full_moment_words(self.campaign.send_at)
+        if self.step == "review":
+            context["problems"] = [(section, text[:1].upper() + text[1:]) for section, text in self.problems]
+        return context
+
+    def message_context(self, form: Any) -> dict[str, Any]:
+        content = form.content if form is not None and form.is_bound and form.is_valid() else self.campaign.content
+        words = self.request.POST.get("as", "") or self.request.GET.get("as", "")
+        shown = preview_of(self.campaign, content, words, None if words else self.forecast)
+        return {
+            "shown": shown,
+            "preview": shown.preview,
+            "as_words": words or (shown.preview.person.external_id if shown.preview.person else ""),
+            "fields": [(form[key], _mistake(shown.preview, form, key)) for key in form.fields] if form else [],
+            "attributes": sorted(filter(PLAIN_NAME.fullmatch, suggestions().attributes))[:40],
+            "own_names": [*OWN_NAMES, *(["unsubscribe_url"] if self.campaign.channel == Channel.EMAIL else [])],
+        }
+
+
+def _mistake(preview: Preview, form: Any, key: str) -> str:
+    """What is wrong with one field: it cannot be stored, or the template in it is not right yet."""
+    if form.errors.get(key):
+        return str(form.errors[key][0])
+    return next((error.message for error in preview.errors if error.field == key), "")
+
+
+class CampaignName(ActionFormView):
+    """Name and labels can change at any time."""
+
+    form_class = NameForm
+    done = "Saved."
+
+    def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        super().setup(request, *args, **kwargs)
+        self.campaign = get_object_or_404(Campaign, pk=kwargs["pk"])
+        self.back_label = self.campaign.name
+
+    def title(self) -> str:
+        return "Name and labels"
+
+    def back(self) -> str:
+        return reverse("campaign", args=[self.campaign.pk])
+
+    def get_initial(self) -> dict[str, Any]:
+        return {"name": self.campaign.name, "labels": self.campaign.labels.all()}
+
+    def act(self, form: NameForm) -> str:
+        actions.update_campaign(actor=actor_of(self.request), campaign=self.campaign, **form.cleaned_data)
+        return self.back()

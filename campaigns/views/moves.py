@@ -1,0 +1,117 @@
+"""What moves a campaign from one state to the next, and what makes a new one of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.views.decorators.http import require_POST
+
+from campaigns import actions
+from campaigns.models import Campaign, CampaignStatus
+from campaigns.progress import Progress
+from campaigns.views.lists import back_to_list
+from retargeting.accounts.permissions import actor_of
+from retargeting.web import navigation
+from retargeting.web.access import writer_required
+from retargeting.web.confirming import ConfirmView
+
+Verb = Callable[..., Any]
+
+
+def _move(request: HttpRequest, pk: int, verb: Verb, done: str) -> HttpResponse:
+    """Do it and say so; when somebody else was quicker, say that instead."""
+    campaign = get_object_or_404(Campaign, pk=pk)
+    try:
+        verb(actor=actor_of(request), campaign=campaign)
+    except actions.CampaignError as error:
+        messages.warning(request, str(error))
+    else:
+        messages.success(request, done.format(campaign.name))
+    target = back_to_list(request) if "back" in request.POST else reverse("campaign", args=[pk])
+    return HttpResponseRedirect(target)
+
+
+@require_POST
+@writer_required
+def unschedule(request: HttpRequest, pk: int) -> HttpResponse:
+    return _move(request, pk, actions.unschedule, "{} is a draft again and will not go out by itself.")
+
+
+@require_POST
+@writer_required
+def pause(request: HttpRequest, pk: int) -> HttpResponse:
+    return _move(request, pk, actions.pause, "Paused {}. What is with the provider right now still goes out.")
+
+
+@require_POST
+@writer_required
+def resume(request: HttpRequest, pk: int) -> HttpResponse:
+    return _move(request, pk, actions.resume, "{} goes on where it was paused.")
+
+
+@require_POST
+@writer_required
+def archive(request: HttpRequest, pk: int) -> HttpResponse:
+    navigation.forget_counts()
+    return _move(request, pk, actions.archive, "Archived {}. It stays a target for conditions.")
+
+
+@require_POST
+@writer_required
+def unarchive(request: HttpRequest, pk: int) -> HttpResponse:
+    navigation.forget_counts()
+    return _move(request, pk, actions.unarchive, "{} is back in the list.")
+
+
+class Cancel(ConfirmView):
+    """Stop for good, knowing how many have been sent and how many will not be."""
+
+    def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        super().setup(request, *args, **kwargs)
+        self.campaign = get_object_or_404(Campaign, pk=kwargs["pk"])
+
+    def question(self) -> dict[str, Any]:
+        campaign, back = self.campaign, reverse("campaign", args=[self.campaign.pk])
+        if campaign.status == CampaignStatus.SCHEDULED:
+            sentence = "It will not go out. To change it and send it later, take it back to a draft instead."
+        else:
+            progress = Progress.of(campaign)
+            sentence = f"{progress.sent:,} sent, {progress.waiting:,} will not be sent. This cannot be taken back."
+        return {"title": f"Cancel {campaign.name}?", "sentence": sentence, "button": "Cancel it", "back": back}
+
+    def act(self) -> str:
+        try:
+            actions.cancel(actor=actor_of(self.request), campaign=self.campaign)
+        except actions.CampaignError as error:
+            messages.warning(self.request, str(error))
+        else:
+            messages.success(self.request, f"Canceled {self.campaign.name}.")
+        return reverse("campaign", args=[self.campaign.pk])
+
+
+@require_POST
+@writer_required
+def duplicate(request: HttpRequest, pk: int) -> HttpResponse:
+    copy = actions.duplicate(actor=actor_of(request), campaign=get_object_or_404(Campaign, pk=pk))
+    navigation.forget_counts()
+    messages.success(request, f"This is a copy: {copy.name}.")
+    return HttpResponseRedirect(reverse("campaign", args=[copy.pk]))
+
+
+@require_POST
+@writer_required
+def follow_up(request: HttpRequest, pk: int) -> HttpResponse:
+    """From a number of the report to a draft whose audience is those people."""
+    campaign = get_object_or_404(Campaign, pk=pk)
+    try:
+        draft = actions.follow_up(actor=actor_of(request), campaign=campaign, outcome=request.POST.get("outcome", ""))
+    except KeyError:
+        raise Http404("There is no such outcome on this channel.") from None
+    navigation.forget_counts()
+    messages.success(request, f"A draft to those people: {draft.name}. Write its message next.")
+    return HttpResponseRedirect(f"{reverse('campaign', args=[draft.pk])}?step=message")

@@ -1,0 +1,267 @@
+"""What became of a campaign: its numbers, the people behind each of them, and one person's own story."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any, overload
+
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.cache import patch_vary_headers
+from django.utils.functional import cached_property
+from django.views import View
+from django.views.decorators.http import require_safe
+from pyroaring import BitMap
+
+from campaigns.filters import DeliveryFilter
+from campaigns.forms import PersonForm
+from campaigns.models import Campaign, CampaignStatus
+from campaigns.outcomes import outcomes_of
+from campaigns.presence import presence
+from campaigns.progress import Progress
+from campaigns.querysets import sentences
+from campaigns.report import Report, over_time, report
+from campaigns.views.preview import preview_of
+from campaigns.wording import full_moment_words
+from retargeting.audiences.engine import evaluate
+from retargeting.conditions.nodes import Interaction, Opens
+from retargeting.messaging.models import Delivery, DeliveryStatus, SkipReason
+from retargeting.profiles.models import Profile
+from retargeting.web.access import can_write
+from retargeting.web.charts import BarChart, Series
+from retargeting.web.lists import ListView
+
+# People of these outcomes cannot be written to on the same channel any more.
+NO_FOLLOW_UP = {"bounced", "unsubscribed", "complained"}
+HOURS, DAYS = 48, 30
+
+
+def opens_of(request: HttpRequest) -> Opens:
+    return Opens.ALL if request.GET.get("opens") == "all" else Opens.HUMAN
+
+
+class CampaignReport(View):
+    """The page of every campaign that is no draft any more."""
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        campaign = get_object_or_404(Campaign.objects.prefetch_related("labels"), pk=pk)
+        if campaign.status == CampaignStatus.DRAFT:
+            return HttpResponseRedirect(reverse("campaign", args=[pk]))
+        opens = opens_of(request)
+        run = campaign.runs.select_related("dispatch").order_by("-number").first()
+        context = {
+            "campaign": campaign,
+            "run": run,
+            "editable": can_write(request.user),
+            "opens": opens,
+            "sentence": sentences([run.audience if run else campaign.audience])[0],
+            "follow_ups": campaign.follow_ups.all(),
+            "shown": (shown := preview_of(campaign, campaign.content, "", None)),
+            "preview": shown.preview,
+            "times": times(campaign),
+            **self.person(campaign),
+        }
+        if run is not None:
+            counted = report(campaign, opens=opens)
+            context |= {
+                "report": counted,
+                "no_follow_up": NO_FOLLOW_UP,
+                "counted": run.matched is not None,
+                "progress": Progress.of(campaign),
+                "cards": cards(campaign, counted),
+                "outcomes": [(outcome, counted.people[outcome.key]) for outcome in outcomes_of(campaign.channel)],
+                "skips": skip_rows(counted),
+                "chart": chart(campaign, machines=opens is not Opens.HUMAN),
+                "uncertain": counted.deliveries.get(DeliveryStatus.UNCERTAIN, 0),
+                "failed": counted.deliveries.get(DeliveryStatus.FAILED, 0),
+            }
+        response = render(request, "campaigns/report.html", context)
+        patch_vary_headers(response, ["HX-Request"])
+        return response
+
+    def person(self, campaign: Campaign) -> dict[str, Any]:
+        """The answer to “why (not)?”, when somebody was asked about."""
+        if "person" not in self.request.GET:
+            return {"person_form": PersonForm()}
+        form = PersonForm(self.request.GET)
+        found = presence(campaign, form.cleaned_data["person"]) if form.is_valid() else None
+        return {"person_form": form, "presence": found}
+
+
+def times(campaign: Campaign) -> str:
+    """The status line: when it started and ended, or will start."""
+    if campaign.launched_at is None:
+        return f"goes out {full_moment_words(campaign.send_at)}" if campaign.send_at else ""
+    start = timezone.localtime(campaign.launched_at)
+    words = start.strftime("%-d %b %Y, %H:%M")
+    last = campaign.runs.order_by("-number").values_list("dispatch__finished_at", flat=True).first()
+    if last is None:
+        return f"since {words}"
+    end = timezone.localtime(last)
+    if f"{start:%F %R}" == f"{end:%F %R}":
+        return words
+    return f"{words}–{end:%H:%M}" if end.date() == start.date() else f"{words} – {end:%-d %b, %H:%M}"
+
+
+def cards(campaign: Campaign, counted: Report) -> list[dict[str, str]]:
+    """The numbers at the top; each leads to its people."""
+    sent = counted.people.get("sent", 0)
+
+    def url(key: str) -> str:
+        return reverse("campaign-people", args=[campaign.pk, key])
+
+    def card(key: str, label: str, event: Interaction, noun: str) -> dict[str, str]:
+        people, events = counted.people[key], counted.events.get(event, 0)
+        share = f"{100 * people / sent:.1f} %" if sent else "–"
+        many = f" · {events:,} {noun}" if noun and events != people else ""
+        return {"label": label, "value": share, "detail": f"{people:,} people{many}", "url": url(key)}
+
+    wanted = [
+        ("delivered", "Delivered", Interaction.DELIVERED, ""),
+        ("opened", "Opened", Interaction.OPENED, "opens"),
+        ("clicked", "Clicked", Interaction.CLICKED, "clicks"),
+        ("bounced", "Bounced", Interaction.BOUNCED, ""),
+        ("unsubscribed", "Unsubscribed", Interaction.UNSUBSCRIBED, ""),
+    ]
+    first = {
+        "label": "Sent",
+        "value": f"{sent:,}",
+        "detail": f"of {counted.matched:,} who matched",
+        "url": url("sent"),
+    }
+    found = [card(*row) for row in wanted if row[0] in counted.people]
+    # Receipts do not come from every provider: no receipt at all means none are sent, not that nothing arrived.
+    return [first, *(item for item in found if item["label"] != "Delivered" or counted.people["delivered"])]
+
+
+def skip_rows(counted: Report) -> list[tuple[str, str, int]]:
+    """(reason, label, people) in the order in which the reasons are declared."""
+    reasons = {str(label): str(value) for value, label in SkipReason.choices}
+    return [(reasons[label], label.lower(), people) for label, people in counted.skips.items() if people]
+
+
+def chart(campaign: Campaign, *, machines: bool) -> BarChart | None:
+    """The first hours, or the first days of one that lives longer; hours without anything are shown as such."""
+    zone = timezone.get_current_timezone_name()
+    rows = over_time(campaign, time_zone=zone, machines=machines)
+    if not rows:
+        return None
+    moments = sorted({moment for moment, _, _ in rows})
+    by_day = len({timezone.localtime(moment).date() for moment in moments}) == len(moments) and len(moments) > 2
+    numbers = {(moment, event): number for moment, event, number in rows}
+    axis = _axis(moments[0], moments[-1], by_day)
+    marks = [timezone.localtime(moment).strftime("%-d %b" if by_day else "%-Hh") for moment in axis]
+    shown = [event for event in (Interaction.SENT, Interaction.OPENED, Interaction.CLICKED)
+             if any((moment, event) in numbers for moment in axis)]  # fmt: skip
+    series = [
+        Series(str(event), [numbers.get((moment, event), 0) for moment in axis], f"series-{number}")
+        for number, event in enumerate(shown, start=1)
+    ]
+    unit = "day" if by_day else "hour"
+    return BarChart(f"First {unit}" if len(axis) == 1 else f"First {len(axis)} {unit}s", marks, series)
+
+
+def _axis(first: datetime, last: datetime, by_day: bool) -> list[datetime]:
+    """Every hour or day from the first to the last, as many as fit on a chart. Days are local ones, DST or not."""
+    if not by_day:
+        hours = min(int((last - first) / timedelta(hours=1)) + 1, HOURS)
+        return [first + timedelta(hours=number) for number in range(hours)]
+    local = timezone.localtime(first)
+    days = min((timezone.localtime(last).date() - local.date()).days + 1, DAYS)
+    return [local + timedelta(days=number) for number in range(days)]
+
+
+@require_safe
+def progress(request: HttpRequest, pk: int) -> HttpResponse:
+    """How far it has come, asked every two seconds while it moves; the last answer loads the finished report."""
+    campaign = get_object_or_404(Campaign, pk=pk)
+    if campaign.status != CampaignStatus.RUNNING:
+        return HttpResponse(status=204, headers={"HX-Refresh": "true"})
+    context = {"campaign": campaign, "progress": Progress.of(campaign), "editable": can_write(request.user)}
+    return render(request, "campaigns/progress.html", context)
+
+
+class Members(Sequence[Profile]):
+    """The people of a bitmap, loaded a page at a time."""
+
+    def __init__(self, ids: BitMap) -> None:
+        self.ids = ids
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @overload
+    def __getitem__(self, place: int) -> Profile: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Profile]: ...
+    def __getitem__(self, place: int | slice) -> Profile | list[Profile]:
+        if isinstance(place, int):
+            return Profile.objects.get(pk=self.ids[place])
+        found = Profile.objects.filter(pk__in=list(self.ids[place])).prefetch_related("addresses").order_by("pk")
+        return list(found)
+
+    def __iter__(self) -> Iterator[Profile]:
+        return iter(self[0 : len(self)])
+
+
+class OutcomePeople(View):
+    """The people behind a number of the report."""
+
+    def get(self, request: HttpRequest, pk: int, outcome: str) -> HttpResponse:
+        campaign = get_object_or_404(Campaign, pk=pk)
+        known = {item.key: item for item in outcomes_of(campaign.channel)}
+        if outcome not in known:
+            raise Http404("There is no such outcome on this channel.")
+        opens = opens_of(request)
+        evaluation = evaluate(known[outcome].tree(campaign, opens))
+        paginator = Paginator(Members(evaluation.members), 50)
+        page = paginator.get_page(request.GET.get("page"))
+        context = {
+            "campaign": campaign,
+            "outcome": known[outcome],
+            "no_follow_up": NO_FOLLOW_UP,
+            "opens": opens,
+            "page_obj": page,
+            "paginator": paginator,
+            "object_list": page.object_list,
+            "noun": ("person", "people"),
+            "editable": can_write(request.user),
+            "title": f"{campaign.name}: {known[outcome].label}",
+            "layout": "web/fragment.html" if request.htmx and request.htmx.target == "list" else "base.html",  # type: ignore[attr-defined]  # set by HtmxMiddleware
+        }
+        response = render(request, "campaigns/people.html", context)
+        patch_vary_headers(response, ["HX-Request", "HX-Target"])
+        return response
+
+
+class DeliveryList(ListView):
+    """What became of each message: sent, skipped and why, failed and what the provider said."""
+
+    filterset_class = DeliveryFilter
+    template_name = "campaigns/deliveries.html"
+    sorts = {"when": ["updated_at", "id"]}
+    default_sort = "-when"
+    noun = ("delivery", "deliveries")
+
+    @cached_property
+    def campaign(self) -> Campaign:
+        return get_object_or_404(Campaign, pk=self.kwargs["pk"])
+
+    @property
+    def title(self) -> str:  # type: ignore[override]  # says of which campaign
+        return f"{self.campaign.name}: deliveries"
+
+    @property
+    def queryset(self) -> Any:  # type: ignore[override]  # of one campaign
+        return Delivery.objects.filter(dispatch__orchestration=self.campaign.pk)
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context = super().get_context_data(campaign=self.campaign, **kwargs)
+        shown = list(context["object_list"])
+        people = Profile.objects.in_bulk([delivery.profile_id for delivery in shown])
+        context["rows"] = [(delivery, people.get(delivery.profile_id)) for delivery in shown]
+        return context

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+from django import forms
+
+from retargeting.channels.models import ChannelConfig
+from retargeting.channels.registry import PROVIDERS, providers_for
+
+
+class ChannelForm(forms.ModelForm):
+    """A channel's provider with that provider's settings; the settings of the ones not chosen are not looked at."""
+
+    class Meta:
+        model = ChannelConfig
+        fields = ["enabled", "provider", "sender"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        channel = self.instance.channel
+        choices = [(provider.key, provider.label) for provider in providers_for(channel)]
+        self.fields["provider"] = forms.ChoiceField(choices=choices)
+        self.provider_forms = {
+            key: PROVIDERS[key].settings_form(
+                data=self.data if self.is_bound else None,
+                prefix=key,
+                initial=self.instance.settings if key == self.instance.provider else None,
+            )
+            for key, _ in choices
+        }
+        for form in self.provider_forms.values():
+            for name, field in form.fields.items():
+                shown = deepcopy(field)
+                shown.required = False  # the provider's own form says what is missing, if it is the chosen one
+                shown.initial = form.get_initial_for_field(field, name)
+                shown.label = field.label or name.replace("_", " ").capitalize()
+                self.fields[form.add_prefix(name)] = shown
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        self.settings: dict[str, Any] = {}
+        chosen = self.provider_forms.get(cleaned.get("provider", ""))
+        if chosen is not None:
+            for name, errors in chosen.errors.items():
+                self.add_error(chosen.add_prefix(name), [str(error) for error in errors])
+            self.settings = chosen.cleaned_data if chosen.is_valid() else {}
+        return cleaned

@@ -1,0 +1,26 @@
+"""The providers that there are. A new one is a folder and a line here."""
+
+from __future__ import annotations
+
+from retargeting.channels.adapter import Provider
+from retargeting.channels.models import ChannelConfig
+from retargeting.channels.sandbox.provider import SandboxProvider
+from retargeting.channels.smtp.provider import SmtpProvider
+from retargeting.conditions.nodes import Channel
+
+PROVIDERS: dict[str, type[Provider]] = {provider.key: provider for provider in (SandboxProvider, SmtpProvider)}
+
+
+def providers_for(channel: str) -> list[type[Provider]]:
+    return [provider for provider in PROVIDERS.values() if channel in provider.channels]
+
+
+def provider_for(channel: str) -> Provider:
+    """The provider that the admin has chosen for `channel`."""
+    config = config_of(channel)
+    return PROVIDERS[config.provider](config)
+
+
+def config_of(channel: str) -> ChannelConfig:
+    config, _ = ChannelConfig.objects.get_or_create(channel=Channel(channel))
+    return config

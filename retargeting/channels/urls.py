@@ -1,0 +1,9 @@
+from django.urls import path
+
+from retargeting.channels import views
+
+urlpatterns = [
+    path("outbox/", views.Outbox.as_view(), name="outbox"),
+    path("outbox/<int:pk>/", views.OutboxMessage.as_view(), name="outbox-message"),
+    path("outbox/<int:pk>/html/", views.OutboxHtml.as_view(), name="outbox-html"),
+]

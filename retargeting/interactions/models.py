@@ -1,0 +1,97 @@
+"""What happened: message events (interactions) and custom events, append-only and partitioned by month.
+
+The tables are made by SQL in the first migration, since Django cannot declare partitions; these classes are for
+reading in small numbers (a timeline, a report). Conditions are answered by `reading`, writes go through `ingest`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+
+from retargeting.conditions.nodes import Channel, Interaction
+from retargeting.interactions.querysets import PersonalQuerySet
+
+# Rows hold small numbers, not words: a billion of them are kept. A number is never given a new meaning.
+CHANNEL_CODES = {Channel.PUSH: 1, Channel.EMAIL: 2, Channel.SMS: 3, Channel.IN_APP: 4}
+EVENT_CODES = {
+    Interaction.SENT: 1,
+    Interaction.DELIVERED: 2,
+    Interaction.OPENED: 3,
+    Interaction.CLICKED: 4,
+    Interaction.BOUNCED: 5,
+    Interaction.UNSUBSCRIBED: 6,
+    Interaction.COMPLAINED: 7,
+    Interaction.SKIPPED: 8,
+}
+CHANNELS_BY_CODE = {code: channel for channel, code in CHANNEL_CODES.items()}
+EVENTS_BY_CODE = {code: event for event, code in EVENT_CODES.items()}
+
+
+class MessageEvent(models.Model):
+    """Something that happened between a person and a message.
+
+    `profile_id`, `orchestration_id`, `step_id` and `journey_id` are plain numbers, not foreign keys: rows arrive by
+    COPY and outlive what they refer to. `transaction` is the id of the transaction that wrote the row; folding
+    takes only rows whose transaction can no longer be in progress.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    profile_id = models.IntegerField()
+    orchestration_id = models.IntegerField()
+    step_id = models.IntegerField()
+    journey_id = models.BigIntegerField(null=True)
+    channel = models.SmallIntegerField(choices=[(code, str(name)) for name, code in CHANNEL_CODES.items()])
+    event = models.SmallIntegerField(choices=[(code, str(name)) for name, code in EVENT_CODES.items()])
+    machine = models.BooleanField(default=False)
+    occurred_at = models.DateTimeField()
+
+    objects = PersonalQuerySet.as_manager()
+
+    class Meta:
+        managed = False
+        db_table = "interactions_messageevent"
+        ordering = ["occurred_at"]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.profile_id} at {self.occurred_at}"
+
+    @property
+    def kind(self) -> Interaction:
+        return EVENTS_BY_CODE[self.event]
+
+
+class CustomEvent(models.Model):
+    """Something a person did elsewhere, told by a program: an order, a visit."""
+
+    id = models.UUIDField(primary_key=True)
+    profile_id = models.IntegerField()
+    name = models.CharField(max_length=200)
+    properties: models.JSONField[Any, Any] = models.JSONField(default=dict)
+    occurred_at = models.DateTimeField()
+
+    objects = PersonalQuerySet.as_manager()
+
+    class Meta:
+        managed = False
+        db_table = "interactions_customevent"
+        ordering = ["occurred_at"]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.profile_id} at {self.occurred_at}"
+
+
+class AcceptedId(models.Model):
+    """The ids under which programs sent events: the first item with an id stays, later ones are duplicates.
+
+    A table of its own because the events are partitioned by time and a second item may carry another time.
+    """
+
+    id = models.UUIDField(primary_key=True, help_text="Digest of the kind of event and the client's id.")
+
+    class Meta:
+        db_table = "interactions_acceptedid"
+
+    def __str__(self) -> str:
+        return str(self.id)

@@ -1,0 +1,20 @@
+from django.apps import AppConfig
+
+
+class MessagingConfig(AppConfig):
+    name = "retargeting.messaging"
+    verbose_name = "Messaging"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from retargeting import clock
+        from retargeting.messaging import actions, concerns, dispatches
+        from retargeting.profiles import erasure
+        from retargeting.web import panels
+
+        erasure.register(actions.scrub)
+        panels.watch(concerns.failing_channels)
+        clock.every(1, dispatches.recover_expired_leases)
+        clock.every(2, dispatches.wake_forgotten)
+        clock.every(5, dispatches.finish_forgotten)
+        clock.every(1, dispatches.retry_due)

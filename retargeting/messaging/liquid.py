@@ -1,0 +1,59 @@
+"""Liquid templates: parsing with an error that says where, and filling in within limits.
+
+The language evaluates no code of ours; the limits keep a template from running away with a worker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from liquid import BoundTemplate, Environment
+from liquid.exceptions import LiquidError
+
+
+class Limited(Environment):
+    loop_iteration_limit = 10_000
+    output_stream_limit = 500_000  # bytes
+    local_namespace_limit = 200_000
+    context_depth_limit = 20
+
+
+PLAIN = Limited(autoescape=False)
+HTML = Limited(autoescape=True)
+
+
+class TemplateError(ValueError):
+    """A template that cannot be parsed or filled in; the message is for whoever wrote it."""
+
+
+@lru_cache(maxsize=512)
+def parse(source: str, *, html: bool = False) -> BoundTemplate:
+    """The compiled template. Raises TemplateError."""
+    try:
+        return (HTML if html else PLAIN).from_string(source)
+    except LiquidError as error:
+        raise TemplateError(_words(error)) from error
+    except RecursionError:
+        raise TemplateError("the template is nested too deeply") from None
+
+
+def fill(source: str, values: Mapping[str, Any], *, html: bool = False) -> str:
+    """`source` with `values` filled in; what has no value is empty. Raises TemplateError."""
+    if "{" not in source:
+        return source
+    try:
+        return parse(source, html=html).render(values)
+    except LiquidError as error:
+        raise TemplateError(_words(error)) from error
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        # Filters meet values of any type in people's attributes, and not every one of them checks what it gets.
+        raise TemplateError(f"the template could not be filled in: {error}") from error
+
+
+def _words(error: LiquidError) -> str:
+    context = error.context() if error.token is not None else None
+    line = context[0] if context else None
+    text = str(error.message or error).split("\n")[0]
+    return f"line {line}: {text}" if line else text

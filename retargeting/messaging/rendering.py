@@ -1,0 +1,89 @@
+"""From the frozen content of a dispatch to one person's finished message."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html import unescape
+from typing import Any
+
+from django.core.exceptions import SuspiciousOperation
+from django.utils.html import strip_tags
+
+from retargeting.conditions.nodes import Channel
+from retargeting.messaging import tracking
+from retargeting.messaging.content import FIELDS
+from retargeting.messaging.liquid import TemplateError, fill
+from retargeting.messaging.tracking import Recipient
+
+# Neither looks beyond the next tag of its kind, so that HTML in which nothing is ever closed does not take minutes.
+LINK = re.compile(
+    r"""<a\b[^<>]*?\shref\s*=\s*["']([^"']*)["'][^<>]*>((?:(?!<a\b).)*?)</a\s*>""", re.IGNORECASE | re.DOTALL
+)
+INVISIBLE = re.compile(r"<(style|script|head|title)\b(?:(?!<\1\b).)*?</\1\s*>", re.IGNORECASE | re.DOTALL)
+BREAK = re.compile(r"<(?:br|/p|/div|/h[1-6]|/li|/tr)\b[^>]*>", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    content: dict[str, str]
+    headers: dict[str, str]
+
+
+def values_for(attributes: Mapping[str, Any], external_id: str, language: str, campaign: str) -> dict[str, Any]:
+    """What a template can use: a person's attributes by name, and `profile` and `campaign`."""
+    profile = {**attributes, "external_id": external_id, "language": language}
+    return {**attributes, "profile": profile, "campaign": {"name": campaign}}
+
+
+def render(
+    channel: str, content: Mapping[str, str], values: Mapping[str, Any], recipient: Recipient | None
+) -> Rendered:
+    """Fill in every field; with a `recipient` the links of a mail are tracked, without one it is a preview.
+
+    Raises TemplateError, with the name of the field.
+    """
+    unsubscribe = tracking.unsubscribe_url(recipient) if recipient and channel == Channel.EMAIL else ""
+    values = {**values, "unsubscribe_url": unsubscribe or "#"}
+    filled: dict[str, str] = {}
+    for field in FIELDS[Channel(channel)]:
+        try:
+            filled[field.key] = fill(content.get(field.key, ""), values, html=field.html)
+        except TemplateError as error:
+            raise TemplateError(f"{field.label}: {error}") from error
+    if channel != Channel.EMAIL:
+        return Rendered({key: value for key, value in filled.items() if value}, {})
+    return _mail(filled, recipient, unsubscribe)
+
+
+def _mail(filled: dict[str, str], recipient: Recipient | None, unsubscribe: str) -> Rendered:
+    html, text = filled.get("html", ""), filled.get("text", "")
+    if html and not text:
+        text = plain_text(html)
+    if recipient is None:
+        return Rendered({**filled, "text": text}, {})
+    # A mail that nobody can unsubscribe from must not go out, so where the author left the link out we put it in.
+    if html and unsubscribe not in html:
+        html = tracking.at_end_of_body(html, f'<p><a href="{unsubscribe}">Unsubscribe</a></p>')
+    if unsubscribe not in text:
+        text += f"\n\nUnsubscribe: {unsubscribe}"
+    headers = {"List-Unsubscribe": f"<{unsubscribe}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+    if html:
+        html = tracking.track_html(html, recipient)
+    return Rendered({**filled, "html": html, "text": text}, headers)
+
+
+def plain_text(html: str) -> str:
+    """A readable text for mail programs that show no HTML: links in brackets, one line for each block.
+
+    Raises TemplateError for HTML that is no such thing.
+    """
+    html = INVISIBLE.sub("", html)
+    html = LINK.sub(lambda match: f"{match.group(2)} ({match.group(1)})", html)
+    try:
+        text = unescape(strip_tags(BREAK.sub("\n", html)))
+    except SuspiciousOperation as error:
+        raise TemplateError("HTML: no text can be made of it, too many tags are opened and not closed") from error
+    lines = (" ".join(line.split()) for line in text.splitlines())
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()

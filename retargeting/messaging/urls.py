@@ -1,0 +1,9 @@
+from django.urls import path
+
+from retargeting.messaging import views
+
+urlpatterns = [
+    path("t/o/<str:token>.gif", views.open_pixel, name="track-open"),
+    path("t/c/<str:token>/", views.click, name="track-click"),
+    path("t/u/<str:token>/", views.unsubscribe_page, name="unsubscribe"),
+]

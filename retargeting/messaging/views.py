@@ -1,0 +1,58 @@
+"""What recipients reach from their messages: the open pixel, click links, and the unsubscribe page."""
+
+from __future__ import annotations
+
+import base64
+
+from django.contrib.auth.decorators import login_not_required
+from django.core.signing import BadSignature
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_safe
+
+from retargeting.conditions.nodes import Interaction
+from retargeting.messaging.actions import record_reaction, unsubscribe
+from retargeting.messaging.machines import is_machine
+from retargeting.messaging.tracking import Recipient, read_token
+
+PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
+
+
+def _recipient(purpose: str, token: str, url: str = "") -> Recipient:
+    try:
+        return read_token(purpose, token, url)
+    except BadSignature:
+        raise Http404("This link is not one of ours, or it is not complete.") from None
+
+
+@login_not_required
+@require_safe
+def open_pixel(request: HttpRequest, token: str) -> HttpResponse:
+    """An open. Every fetch counts: reading twice is two opens."""
+    record_reaction(recipient=_recipient("open", token), event=Interaction.OPENED, machine=is_machine(request))
+    return HttpResponse(PIXEL, content_type="image/gif", headers={"Cache-Control": "no-store"})
+
+
+@login_not_required
+@require_safe
+def click(request: HttpRequest, token: str) -> HttpResponse:
+    """A click, and on to where the link leads. The address is part of what was signed."""
+    url = request.GET.get("to", "")
+    record_reaction(recipient=_recipient("click", token, url), event=Interaction.CLICKED, machine=is_machine(request))
+    response = HttpResponseRedirect(url)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+# Mail programs post here by themselves (RFC 8058), without a cookie and so without a CSRF token; the signed
+# token in the address is what shows that they may.
+@login_not_required
+@csrf_exempt
+@require_http_methods(["GET", "HEAD", "POST"])
+def unsubscribe_page(request: HttpRequest, token: str) -> HttpResponse:
+    """A GET shows a button and changes nothing, because scanners follow links; the POST unsubscribes."""
+    recipient = _recipient("unsubscribe", token)
+    if request.method == "POST":
+        unsubscribe(recipient=recipient)
+    return render(request, "messaging/unsubscribe.html", {"done": request.method == "POST"})

@@ -1,0 +1,55 @@
+// What the condition builder needs beyond HTMX: it is posted once for each change, and a late answer never takes
+// back what was typed meanwhile. Without this script the builder's buttons submit the form.
+(function () {
+  const PAUSE = 300; // how long typing rests before the numbers are asked for
+  const timers = new WeakMap();
+  const busy = new WeakSet(); // builders with a button's answer on its way
+  const typed = new Set(); // controls changed since the last request
+
+  const builderOf = (element) => element.closest?.("[data-builder]");
+  const isTyped = (element) => element.matches("input:not([type=checkbox])");
+
+  function later(builder, pause) {
+    clearTimeout(timers.get(builder));
+    timers.set(builder, setTimeout(() => ask(builder), pause));
+  }
+  function ask(builder) {
+    if (!builder.isConnected) return;
+    if (busy.has(builder)) later(builder, 50);
+    else htmx.trigger(builder, "builder-edit");
+  }
+
+  document.addEventListener("input", (event) => {
+    const builder = builderOf(event.target);
+    if (!builder || event.target.matches("[data-search]")) return;
+    typed.add(event.target);
+    if (isTyped(event.target)) later(builder, PAUSE);
+  });
+  document.addEventListener("change", (event) => {
+    const builder = builderOf(event.target);
+    if (!builder || event.target.matches("[data-search]")) return;
+    // A text field has told of its change while it was typed in; leaving it only spares the rest of the pause.
+    if (!isTyped(event.target) || typed.has(event.target)) later(builder, 0);
+  });
+
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const builder = builderOf(event.detail.elt);
+    if (!builder || event.detail.elt.matches("[data-search]")) return;
+    clearTimeout(timers.get(builder));
+    typed.clear();
+    if (event.detail.elt !== builder) busy.add(builder);
+  });
+  document.addEventListener("htmx:afterRequest", (event) => {
+    const builder = event.detail.target?.closest?.("[data-builder]");
+    // An edit's request that a button's has replaced ends as well, but the button's answer is still on its way.
+    if (builder && event.detail.elt !== builder) busy.delete(builder);
+  });
+
+  // An answer leaves alone what was typed since its question, and pop-overs as they are.
+  Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, element) => {
+    if (!builderOf(element)) return true;
+    if (name === "open" && element.matches("details")) return false;
+    const control = element.closest("select") || element;
+    return !(["value", "checked", "selected"].includes(name) && typed.has(control));
+  };
+})();

@@ -1,0 +1,71 @@
+"""The bulk evaluation gives, for every node of every tree, the people whom the evaluation for one person lets in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from django.db import transaction
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+
+from retargeting.audiences.engine import evaluate
+from retargeting.audiences.models import Segment
+from retargeting.conditions import codec
+from retargeting.conditions.person import Context, verdicts_by_path
+from retargeting.conditions.person import evaluate as verdict
+from tests.audiences.world import NOBODY, build_targets, carry_labels, insert_events, insert_people
+from tests.conditions.strategies import DEFAULT, NOW, labellings, people, trees
+
+pytestmark = pytest.mark.django_db
+
+VOCABULARY = replace(DEFAULT, segments=(1, 2))
+EXAMPLES, PARTS = 2000, 4  # in parts, so that all cores have some of it
+TICK = timedelta(microseconds=1)
+MOMENTS = (NOW, NOW, NOW, NOW + TICK, NOW - TICK, NOW - timedelta(days=14), NOW + timedelta(days=3))
+
+
+@pytest.fixture
+def steps(db):
+    return build_targets(VOCABULARY)
+
+
+class RolledBack(Exception):
+    pass
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+@given(data=st.data())
+@settings(
+    max_examples=EXAMPLES // PARTS,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+def test_sets_and_single_persons_agree_on_every_node(steps, part, data):
+    labels = data.draw(labellings(VOCABULARY))
+    crowd = data.draw(st.lists(people(VOCABULARY, labels), min_size=1, max_size=4))
+    segments = {id: data.draw(trees(replace(VOCABULARY, segments=()), depth=2)) for id in VOCABULARY.segments}
+    tree = data.draw(trees(VOCABULARY))
+    now = data.draw(st.sampled_from(MOMENTS))
+    context = Context(now, segments)
+    try:
+        with transaction.atomic():
+            carry_labels(labels)
+            Segment.objects.bulk_create(
+                Segment(id=id, name=f"segment {id}", audience=codec.encode(segment))
+                for id, segment in segments.items()
+            )
+            found = insert_people(crowd, steps)
+            insert_events({NOBODY: crowd[0]}, steps)
+            evaluation = evaluate(tree, as_of=now)
+            raise RolledBack
+    except RolledBack:
+        pass
+    verdicts = {id: verdicts_by_path(verdict(tree, person, context)) for id, person in found.items()}
+    for path, members in evaluation.nodes.items():
+        expected = {id for id, by_path in verdicts.items() if by_path[path].met}
+        event(f"some of them: {0 < len(expected) < len(found)}")
+        assert set(members) == expected, path
+    reach = {str(channel) for person in found.values() for channel in person.reachable}
+    assert {channel for channel, number in evaluation.reach.items() if number} <= reach

@@ -1,0 +1,92 @@
+"""What every provider has to keep, tried on each that is registered."""
+
+from __future__ import annotations
+
+import pytest
+
+from retargeting.channels.adapter import Outcome, OutgoingMessage, Provider, Result
+from retargeting.channels.models import ChannelConfig
+from retargeting.channels.registry import PROVIDERS, provider_for, providers_for
+from retargeting.conditions.nodes import Channel
+from retargeting.messaging.content import FIELDS
+from tests.channels.conftest import WORKING
+
+pytestmark = pytest.mark.django_db
+
+CASES = [(provider, channel) for provider in PROVIDERS.values() for channel in sorted(provider.channels)]
+NAMES = [f"{provider.key}-{channel}" for provider, channel in CASES]
+
+
+def messages(channel: Channel, number: int) -> list[OutgoingMessage]:
+    content = {field.key: "https://shop.example/" if field.link else "Hello" for field in FIELDS[channel]}
+    return [
+        OutgoingMessage(profile_id=index, address=f"p{index}@example.com", content=content, delivery_id=index)
+        for index in range(number)
+    ]
+
+
+def configured(provider: type[Provider], channel: Channel, settings: dict[str, object]) -> Provider:
+    ChannelConfig.objects.create(
+        channel=channel, provider=provider.key, sender="Shop <shop@example.com>", settings=settings
+    )
+    return provider_for(channel)
+
+
+@pytest.mark.parametrize(("provider", "channel"), CASES, ids=NAMES)
+def test_each_message_has_its_outcome_in_order(provider, channel, mail_server):
+    ready = configured(provider, channel, WORKING[provider.key](mail_server))
+    outcomes = ready.send(messages(channel, 3))
+    assert [outcome.result for outcome in outcomes] == [Result.ACCEPTED] * 3
+    assert len({outcome.provider_id for outcome in outcomes}) == 3
+    assert ready.send([]) == []
+
+
+@pytest.mark.parametrize(("provider", "channel"), CASES, ids=NAMES)
+def test_a_provider_that_cannot_be_reached_is_an_outcome_and_no_error(provider, channel, mail_server):
+    broken = {**WORKING[provider.key](mail_server), "host": "127.0.0.1", "port": 1}
+    for outcome in configured(provider, channel, broken).send(messages(channel, 2)):
+        assert isinstance(outcome, Outcome)
+        assert outcome.result in {Result.ACCEPTED, Result.RETRY}
+
+
+@pytest.mark.parametrize("key", PROVIDERS)
+def test_a_provider_says_what_it_is(key):
+    provider = PROVIDERS[key]
+    assert provider.key == key
+    assert provider.label
+    assert provider.channels <= set(Channel)
+    assert provider.batch_size >= 1
+    assert provider.settings_form().fields is not None
+
+
+@pytest.mark.parametrize("channel", Channel)
+def test_every_channel_can_be_sent_on(channel):
+    assert providers_for(channel)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"address": "p0@example.com\r\nBcc: evil@example.com"},
+        {"address": "not an address"},
+        {"address": ""},
+        {"content": {"subject": "Hello\r\nBcc: evil@example.com", "text": "x"}},
+    ],
+)
+def test_nothing_typed_becomes_a_header_of_a_mail(change, mail_server):
+    smtp = configured(PROVIDERS["smtp"], Channel.EMAIL, mail_server.settings)
+    [message] = messages(Channel.EMAIL, 1)
+    changed = {name: getattr(message, name) for name in ("profile_id", "address", "content")} | change
+    [outcome] = smtp.send([OutgoingMessage(**changed)])
+    for _, mail in mail_server.mailbox.mails:
+        assert mail["Bcc"] is None
+    assert outcome.result in {Result.ACCEPTED, Result.PERMANENT}
+    assert "evil@example.com" not in mail_server.mailbox.per_address
+
+
+def test_a_sender_that_is_none_is_permanent_and_said(mail_server):
+    smtp = configured(PROVIDERS["smtp"], Channel.EMAIL, mail_server.settings)
+    smtp.config.sender = ""
+    [outcome] = smtp.send(messages(Channel.EMAIL, 1))
+    assert outcome.result is Result.PERMANENT
+    assert outcome.detail

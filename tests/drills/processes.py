@@ -1,0 +1,71 @@
+"""The product's processes, started for real against the database of the test."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+from django.db import connection
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def database_url() -> str:
+    """The test's own database, as another process reaches it."""
+    settings = connection.settings_dict
+    host = settings["OPTIONS"].get("host") or settings["HOST"]
+    credentials = f"{settings['USER']}:{settings['PASSWORD']}".rstrip(":")
+    port = f"&port={settings['PORT']}" if settings["PORT"] else ""
+    return f"postgresql://{credentials}@/{settings['NAME']}?host={host}{port}"
+
+
+class Process:
+    """One management command in a process group of its own, started again at once when it ends."""
+
+    def __init__(self, *command: str, **environment: str) -> None:
+        self.command = [sys.executable, str(ROOT / "manage.py"), *command]
+        self.environment = {**os.environ, "DATABASE_URL": database_url(), **environment}
+        self.starts = 0
+        self.keep()
+
+    def keep(self) -> None:
+        """Start it if it does not run."""
+        if self.starts and self.popen.poll() is None:
+            return
+        self.popen = subprocess.Popen(self.command, env=self.environment, start_new_session=True, cwd=ROOT)
+        self.starts += 1
+
+    def kill(self) -> None:
+        """kill -9 of everything in its group."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.popen.pid, signal.SIGKILL)
+        self.popen.wait()
+
+    def family(self) -> list[psutil.Process]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            return psutil.Process(self.popen.pid).children(recursive=True)
+        return []
+
+
+@contextlib.contextmanager
+def running(*processes: Process) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+
+
+def wait_until(condition: Callable[[], bool], *, seconds: float, meanwhile: Callable[[], None] = lambda: None) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"did not come true within {seconds} s"
+        meanwhile()
+        time.sleep(0.05)
