@@ -19,12 +19,17 @@
     else htmx.trigger(builder, "builder-edit");
   }
 
-  document.addEventListener("input", (event) => {
-    const builder = builderOf(event.target);
-    if (!builder || event.target.matches("[data-search]")) return;
-    typed.add(event.target);
-    if (isTyped(event.target)) later(builder, PAUSE);
-  });
+  // Captured, since a search keeps its typing from the builder's own trigger.
+  document.addEventListener(
+    "input",
+    (event) => {
+      const builder = builderOf(event.target);
+      if (!builder) return;
+      typed.add(event.target);
+      if (isTyped(event.target) && !event.target.matches("[data-search]")) later(builder, PAUSE);
+    },
+    true,
+  );
   document.addEventListener("change", (event) => {
     const builder = builderOf(event.target);
     if (!builder || event.target.matches("[data-search]")) return;
@@ -52,4 +57,12 @@
     const control = element.closest("select") || element;
     return !(["value", "checked", "selected"].includes(name) && typed.has(control));
   };
+
+  // An answer that was asked for before the search was typed shows all options again: search once more.
+  document.addEventListener("htmx:load", (event) => {
+    if (!event.target.matches?.("[data-builder]")) return;
+    for (const search of event.target.querySelectorAll("[data-search]"))
+      if (typed.has(search) && search.value !== search.getAttribute("value"))
+        search.dispatchEvent(new Event("search", { bubbles: true }));
+  });
 })();

@@ -43,7 +43,7 @@ def expected(cast: Cast) -> str:
 
 def settled(page: Page) -> None:
     """Wait until no answer is on its way that could move what is clicked next."""
-    page.wait_for_function("!document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling')")
+    expect(page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
 
 
 def total(page: Page):
@@ -88,6 +88,25 @@ def test_the_whole_way_by_clicking(page: Page, marketer_client, live_server, cas
     expect(rows(page)).to_have_count(3)
     expect(page.get_by_text("Deleted.")).to_have_count(0)
     expect(total(page)).to_have_text(expected(cast))
+
+
+def test_a_late_answer_does_not_undo_a_search(page: Page, marketer_client, live_server, cast):
+    sign_in(page, marketer_client, live_server)
+    page.goto(f"{live_server.url}/audiences/try/")
+    page.get_by_role("button", name="Condition", exact=True).click()
+    expect(page.get_by_label("What happened")).to_be_focused()
+    settled(page)
+    late = []
+    page.route(re.compile(r"/audiences/builder/(\?|$)"), lambda route: late.append(route), times=1)
+    page.get_by_label("What happened").select_option(label="was sent and did not open")
+    page.locator(".picker summary").click()
+    page.get_by_role("searchbox", name="Search campaigns").press_sequentially("spring")
+    expect(page.get_by_role("checkbox", name="Newsletter")).to_have_count(0)
+    with page.expect_response(re.compile(r"/audiences/builder/(\?|$)")):
+        late[0].continue_()
+    settled(page)
+    expect(page.get_by_role("checkbox", name="Newsletter")).to_have_count(0)
+    expect(page.get_by_role("searchbox", name="Search campaigns")).to_have_value("spring")
 
 
 def test_fast_typing_loses_no_character_and_no_focus(page: Page, marketer_client, live_server, cast):
