@@ -8,9 +8,9 @@ from datetime import datetime
 from campaigns.models import Campaign, Run
 from retargeting.audiences.explain import explain
 from retargeting.audiences.references import walk
+from retargeting.bitmaps import unpack
 from retargeting.conditions import codec
 from retargeting.conditions.nodes import Group
-from retargeting.interactions.bitmaps import unpack
 from retargeting.messaging.models import Delivery, DeliveryStatus, DispatchStatus, SkipReason
 from retargeting.profiles.models import Profile
 

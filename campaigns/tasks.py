@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from campaigns.models import Run
 from retargeting.audiences.engine import evaluate
+from retargeting.bitmaps import pack
 from retargeting.conditions import codec
-from retargeting.interactions.bitmaps import pack
 from retargeting.messaging import dispatches
 from retargeting.messaging.models import DispatchStatus
 from retargeting.queue import backlog, enqueue

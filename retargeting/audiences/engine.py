@@ -16,6 +16,7 @@ from pyroaring import BitMap
 from retargeting.audiences import leaves
 from retargeting.audiences.leaves import Moment
 from retargeting.audiences.models import Segment
+from retargeting.bitmaps import at_least, fetch_bitmap
 from retargeting.conditions import codec
 from retargeting.conditions.nodes import (
     AttributeCondition,
@@ -29,7 +30,6 @@ from retargeting.conditions.nodes import (
     ReachableCondition,
     SegmentCondition,
 )
-from retargeting.interactions.bitmaps import at_least, fetch_bitmap
 from retargeting.interactions.reading import snapshot
 
 

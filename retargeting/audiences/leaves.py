@@ -15,6 +15,7 @@ from django.db.models import QuerySet
 from pyroaring import BitMap
 
 from retargeting.audiences.comparisons import attribute_sql, property_sql, span
+from retargeting.bitmaps import bitmap_of, fetch_bitmap
 from retargeting.conditions.nodes import (
     AgeOperator,
     Among,
@@ -43,7 +44,6 @@ from retargeting.conditions.nodes import (
     Target,
     Test,
 )
-from retargeting.interactions.bitmaps import bitmap_of, fetch_bitmap
 from retargeting.interactions.reading import TICK, Selector, Window, people_with, people_with_event
 from retargeting.orchestrations.models import MessageStep, Orchestration
 from retargeting.profiles.models import Address

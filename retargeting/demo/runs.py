@@ -18,6 +18,7 @@ from campaigns.models import Campaign, CampaignStatus, Run
 from retargeting.accounts.models import User
 from retargeting.audiences import references
 from retargeting.audiences.engine import evaluate
+from retargeting.bitmaps import pack
 from retargeting.conditions import codec
 from retargeting.conditions.wording import sentence
 from retargeting.demo.campaigns import CampaignPlan
@@ -26,7 +27,6 @@ from retargeting.demo.diary import Diary
 from retargeting.demo.history import History, Message, SendOut
 from retargeting.demo.people import DAY, HOUR, SECOND, Ints, moment_of
 from retargeting.demo.trees import resolved
-from retargeting.interactions.bitmaps import pack
 from retargeting.messaging.content import cleaned
 from retargeting.messaging.dispatches import CHUNK_SIZE
 from retargeting.messaging.models import Chunk, ChunkStatus, Delivery, Dispatch, DispatchStatus

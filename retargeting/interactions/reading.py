@@ -16,8 +16,8 @@ from typing import Any
 from django.db import connection, transaction
 from pyroaring import BitMap
 
+from retargeting.bitmaps import fetch_bitmap
 from retargeting.conditions.nodes import Channel, Interaction
-from retargeting.interactions.bitmaps import fetch_bitmap
 from retargeting.interactions.models import CHANNEL_CODES, EVENT_CODES
 
 TICK = timedelta(microseconds=1)

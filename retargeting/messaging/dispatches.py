@@ -10,7 +10,7 @@ from django.db.models import Max
 from django.utils import timezone
 from pyroaring import BitMap
 
-from retargeting.interactions.bitmaps import pack
+from retargeting.bitmaps import pack
 from retargeting.messaging.models import (
     Chunk,
     ChunkStatus,

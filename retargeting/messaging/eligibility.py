@@ -14,7 +14,7 @@ from typing import Any
 from django.db import connection
 from pyroaring import BitMap
 
-from retargeting.interactions.bitmaps import bitmap_of
+from retargeting.bitmaps import bitmap_of
 from retargeting.messaging.models import SkipReason
 from retargeting.profiles.models import Address
 

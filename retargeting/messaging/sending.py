@@ -26,10 +26,10 @@ from django.db import transaction
 from django.utils import timezone
 from pyroaring import BitMap
 
+from retargeting.bitmaps import unpack
 from retargeting.channels.adapter import OutgoingMessage, Provider
 from retargeting.channels.registry import provider_for
 from retargeting.conditions.nodes import Interaction
-from retargeting.interactions.bitmaps import unpack
 from retargeting.interactions.ingest import record_message_events
 from retargeting.messaging.deliveries import event_rows, write_deliveries, write_outcomes
 from retargeting.messaging.dispatches import finish_if_done, status_held

@@ -14,6 +14,7 @@ from campaigns.models import Campaign, CampaignStatus, Run
 from campaigns.report import report
 from retargeting import queue
 from retargeting.accounts.models import Activity
+from retargeting.bitmaps import unpack
 from retargeting.channels.models import ChannelConfig
 from retargeting.conditions import codec
 from retargeting.conditions.errors import ConditionErrors
@@ -26,7 +27,6 @@ from retargeting.conditions.nodes import (
     MessageCondition,
     Occurred,
 )
-from retargeting.interactions.bitmaps import unpack
 from retargeting.messaging.actions import record_reaction
 from retargeting.messaging.models import Dispatch, DispatchStatus
 from retargeting.messaging.tracking import Recipient

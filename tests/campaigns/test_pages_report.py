@@ -7,8 +7,8 @@ from pyroaring import BitMap
 
 from campaigns import actions, tasks
 from campaigns.models import Campaign, CampaignStatus
+from retargeting.bitmaps import pack
 from retargeting.conditions.nodes import Interaction
-from retargeting.interactions.bitmaps import pack
 from retargeting.messaging.actions import record_reaction
 from retargeting.messaging.models import Delivery, DeliveryStatus, Dispatch
 from retargeting.messaging.tracking import Recipient

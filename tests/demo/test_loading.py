@@ -16,13 +16,13 @@ from retargeting.accounts.models import Activity, User
 from retargeting.audiences import references
 from retargeting.audiences.engine import evaluate
 from retargeting.audiences.models import Segment
+from retargeting.bitmaps import unpack
 from retargeting.channels.models import ChannelConfig, SandboxMessage
 from retargeting.conditions import codec
 from retargeting.conditions.nodes import Channel, Interaction
 from retargeting.conditions.operators import INTERACTIONS
 from retargeting.demo.loading import load
 from retargeting.demo.people import PASSWORD, USERNAME, make_people
-from retargeting.interactions.bitmaps import unpack
 from retargeting.interactions.models import CHANNELS_BY_CODE, EVENT_CODES, CustomEvent, MessageEvent
 from retargeting.messaging.models import Chunk, ChunkStatus, Delivery, DeliveryStatus, Dispatch
 from retargeting.orchestrations.models import Label, MessageStep, Orchestration
