@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import psycopg
 from django.db import connection
 from django.db.models import QuerySet
@@ -30,8 +31,13 @@ def fetch_bitmap(query: str, params: Sequence[Any] = ()) -> BitMap:
         row = cursor.fetchone()
     if row is None or row[0] is None:
         return BitMap()
-    elements = np.frombuffer(row[0], dtype=ELEMENT, offset=ARRAY_HEADER)
-    return BitMap(np.ascontiguousarray(elements["value"], dtype=np.uint32))
+    return BitMap(ids_of_array(row[0]))
+
+
+def ids_of_array(array: bytes) -> npt.NDArray[np.uint32]:
+    """The ids of `array_send(int4[])` without nulls."""
+    elements = np.frombuffer(array, dtype=ELEMENT, offset=ARRAY_HEADER)
+    return np.ascontiguousarray(elements["value"], dtype=np.uint32)
 
 
 def bitmap_of(ids: QuerySet[Any, Any]) -> BitMap:

@@ -60,8 +60,8 @@ class Evaluation:
 def evaluate(tree: Group, *, as_of: datetime | None = None) -> Evaluation:
     """Evaluate a valid tree whose references exist (`references.check`), in one snapshot of the database."""
     started = time.perf_counter()
-    with snapshot():
-        moment = Moment(now=as_of or timezone.now(), live=live_profiles())
+    with snapshot() as events:
+        moment = Moment(now=as_of or timezone.now(), live=live_profiles(), events=events)
         evaluator = _Evaluator(moment)
         evaluator.visit(tree, "")
         reachable = {channel: leaves.reachable(channel) for channel in Channel}

@@ -44,7 +44,7 @@ from retargeting.conditions.nodes import (
     Target,
     Test,
 )
-from retargeting.interactions.reading import TICK, Selector, Window, people_with, people_with_event
+from retargeting.interactions.reading import TICK, Events, Selector, Window
 from retargeting.orchestrations.models import MessageStep, Orchestration
 from retargeting.profiles.models import Address
 
@@ -62,6 +62,7 @@ class Moment:
 
     now: datetime
     live: BitMap
+    events: Events
 
     @property
     def past(self) -> Window:
@@ -80,7 +81,7 @@ def message_people(condition: MessageCondition, moment: Moment) -> BitMap:
     )
 
     def people(window: Window, low: int, high: int | None) -> BitMap:
-        return people_with(selector, window, low=low, high=high)
+        return moment.events.people_with(selector, window, low=low, high=high)
 
     result = _tested(condition.test, people, moment)
     if (
@@ -89,7 +90,7 @@ def message_people(condition: MessageCondition, moment: Moment) -> BitMap:
         and _passes_without_events(condition.test)
     ):
         sent = replace(selector, event=Interaction.SENT, machine=None)
-        result &= people_with(sent, moment.past)
+        result &= moment.events.people_with(sent, moment.past)
     return result
 
 
@@ -97,7 +98,7 @@ def event_people(condition: EventCondition, moment: Moment) -> BitMap:
     where = [property_sql(filter_.property, filter_.comparison, moment.now) for filter_ in condition.where]
 
     def people(window: Window, low: int, high: int | None) -> BitMap:
-        return people_with_event(condition.event, window, where=where, low=low, high=high)
+        return moment.events.people_with_event(condition.event, window, where=where, low=low, high=high)
 
     return _tested(condition.test, people, moment)
 

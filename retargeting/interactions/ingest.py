@@ -14,6 +14,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
+from retargeting.interactions.models import Arrival
 from retargeting.interactions.partitions import CUSTOM_EVENTS, MESSAGE_EVENTS, ensure_partitions
 
 
@@ -57,8 +58,16 @@ def record_message_events(rows: Iterable[MessageEventRow]) -> int:
         f"\t{row.channel}\t{row.event}\t{'t' if row.machine else 'f'}\t{moment.isoformat()}\n"
         for row, moment in zip(rows, moments, strict=True)
     ]
-    _copy(MESSAGE_EVENTS, _MESSAGE_COLUMNS, moments, lines)
+    if rows:
+        with transaction.atomic(savepoint=False):
+            _copy(MESSAGE_EVENTS, _MESSAGE_COLUMNS, moments, lines)
+            note_arrival(min(moments), max(moments), len(rows))
     return len(rows)
+
+
+def note_arrival(first_at: datetime, last_at: datetime, events: int) -> None:
+    """Tell the index of message events that this transaction appended; without it nobody looks for them."""
+    Arrival.objects.create(first_at=first_at, last_at=last_at, events=events)
 
 
 def record_custom_events(rows: Iterable[CustomEventRow]) -> int:

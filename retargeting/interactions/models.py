@@ -95,3 +95,65 @@ class AcceptedId(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+
+class Bucket(models.Model):
+    """How often each person had one kind of event of one target in one stretch of time; see `index`.
+
+    `hour` counts from 1970 in UTC, `length` is in hours: 1, 24, or a month. Months pool a channel's campaigns and
+    automations, with 0 for `orchestration_id` and `step_id`. `fold` is the number of the fold that wrote it last.
+    """
+
+    pk = models.CompositePrimaryKey("orchestration_id", "event", "length", "hour", "step_id", "channel", "machine")
+    orchestration_id = models.IntegerField()
+    event = models.SmallIntegerField()
+    length = models.SmallIntegerField()
+    hour = models.IntegerField()
+    step_id = models.IntegerField()
+    channel = models.SmallIntegerField()
+    machine = models.BooleanField()
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+    events = models.BigIntegerField()
+    fold = models.BigIntegerField()
+    counts = models.BinaryField()
+
+    class Meta:
+        db_table = "interactions_bucket"
+
+    def __str__(self) -> str:
+        return f"{self.events} events of {self.orchestration_id} in {self.length} h from {self.hour}"
+
+
+class Arrival(models.Model):
+    """Rows of message events that one transaction wrote and that are not folded yet."""
+
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+    events = models.BigIntegerField()
+
+    class Meta:
+        db_table = "interactions_arrival"
+
+    def __str__(self) -> str:
+        return f"{self.events} events from {self.first_at} to {self.last_at}"
+
+
+class IndexState(models.Model):
+    """How far the index is: one row. `index.state` reads it together with its mark."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    generation = models.UUIDField()
+    cluster = models.BigIntegerField()
+    xid_offset = models.BigIntegerField()
+    fold = models.BigIntegerField()
+    hours_from = models.IntegerField()
+    days_until = models.IntegerField()
+    months_until = models.IntegerField()
+    rows_from = models.IntegerField()
+
+    class Meta:
+        db_table = "interactions_indexstate"
+
+    def __str__(self) -> str:
+        return f"fold {self.fold}"

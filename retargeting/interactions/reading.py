@@ -1,8 +1,8 @@
 """Which people have events: the one question that conditions ask of the event store.
 
-Everything a condition can test is made of `people_with` and `people_with_event`: how many events of a kind fall into
-a window of time, and whose number of them lies in a range. Nobody else reads event rows for conditions, so that
-another store can take this one's place.
+Everything a condition can test is made of the two questions of `Events`: how many events of a kind fall into a window
+of time, and whose number of them lies in a range. Message events are answered by the index, custom events from their
+rows. Nobody else reads events for conditions, so that another store can take this one's place.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ from pyroaring import BitMap
 
 from retargeting.bitmaps import fetch_bitmap
 from retargeting.conditions.nodes import Channel, Interaction
+from retargeting.interactions.index.lookup import Lookup, Stretch
+from retargeting.interactions.index.state import FOLD_LOCK
+from retargeting.interactions.index.storage import Words
 from retargeting.interactions.models import CHANNEL_CODES, EVENT_CODES
 
 TICK = timedelta(microseconds=1)
@@ -50,65 +53,73 @@ class Selector:
     channels: tuple[Channel, ...] | None = None
 
 
+class Events:
+    """Answers of one moment of the database; see `snapshot`. They may hold ids of people who are not live any more."""
+
+    def __init__(self) -> None:
+        self._lookup = Lookup()
+
+    def people_with(self, selector: Selector, window: Window, *, low: int = 1, high: int | None = None) -> BitMap:
+        """The people whose number of selected events in `window` lies in `low` (≥ 1) … `high`, both included."""
+        if _nobody(window, low, high):
+            return BitMap()
+        channels = selector.channels
+        words = Words(
+            EVENT_CODES[selector.event],
+            selector.machine,
+            None if channels is None else tuple(sorted({CHANNEL_CODES[name] for name in channels})),
+            selector.orchestrations,
+            selector.steps,
+        )
+        return self._lookup.people(words, Stretch(window.start, window.end), low, high)
+
+    def people_with_event(
+        self,
+        name: str,
+        window: Window,
+        *,
+        where: Sequence[tuple[str, Sequence[Any]]] = (),
+        low: int = 1,
+        high: int | None = None,
+    ) -> BitMap:
+        """As `people_with`, for custom events. `where` holds SQL on `properties`, each with its parameters."""
+        if _nobody(window, low, high):
+            return BitMap()
+        conditions = ["name = %s", *(f"({sql})" for sql, _ in where)]
+        params = [name, *(value for _, values in where for value in values)]
+        for moment, comparison in ((window.start, ">="), (window.end, "<")):
+            if moment is not None:
+                conditions.append(f"occurred_at {comparison} %s")
+                params.append(moment)
+        query = f"SELECT profile_id FROM interactions_customevent WHERE {' AND '.join(conditions)}"  # noqa: S608  (fixed words and placeholders)
+        if low > 1 or high is not None:
+            query += " GROUP BY profile_id HAVING count(*) >= %s"
+            params.append(low)
+            if high is not None:
+                query += " AND count(*) <= %s"
+                params.append(high)
+        return fetch_bitmap(query, params)
+
+
 @contextlib.contextmanager
-def snapshot() -> Iterator[None]:
-    """One consistent view of the database for several reads, unless a transaction is already open."""
+def snapshot() -> Iterator[Events]:
+    """One consistent view of the database for several questions.
+
+    In a transaction that is open already folds are held off until it ends, since its view may move on between two
+    questions.
+    """
     if connection.in_atomic_block:
-        yield
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [FOLD_LOCK])
+        yield Events()
         return
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        yield
+        yield Events()
 
 
-def people_with(selector: Selector, window: Window, *, low: int = 1, high: int | None = None) -> BitMap:
-    """The people whose number of selected events in `window` lies between `low` (≥ 1) and `high`, both included.
-
-    The ids may include people who are not live any more.
-    """
-    where, params = ["event = %s"], [EVENT_CODES[selector.event]]  # type: list[str], list[Any]
-    if selector.machine is not None:
-        where.append("machine" if selector.machine else "NOT machine")
-    for column, values in (
-        ("orchestration_id", selector.orchestrations),
-        ("step_id", selector.steps),
-        ("channel", None if selector.channels is None else [CHANNEL_CODES[name] for name in selector.channels]),
-    ):
-        if values is not None:
-            where.append(f"{column} = ANY(%s)")
-            params.append(list(values))
-    return _people("interactions_messageevent", where, params, window, low, high)
-
-
-def people_with_event(
-    name: str,
-    window: Window,
-    *,
-    where: Sequence[tuple[str, Sequence[Any]]] = (),
-    low: int = 1,
-    high: int | None = None,
-) -> BitMap:
-    """As `people_with`, for custom events. `where` holds SQL conditions on `properties`, each with its parameters."""
-    conditions = ["name = %s", *(f"({sql})" for sql, _ in where)]
-    params = [name, *(value for _, values in where for value in values)]
-    return _people("interactions_customevent", conditions, params, window, low, high)
-
-
-def _people(table: str, where: list[str], params: list[Any], window: Window, low: int, high: int | None) -> BitMap:
+def _nobody(window: Window, low: int, high: int | None) -> bool:
     if low < 1:
         raise ValueError("people without events have no rows to count")
-    if window.is_empty or (high is not None and high < low):
-        return BitMap()
-    if window.start is not None:
-        where, params = [*where, "occurred_at >= %s"], [*params, window.start]
-    if window.end is not None:
-        where, params = [*where, "occurred_at < %s"], [*params, window.end]
-    query = f"SELECT profile_id FROM {table} WHERE {' AND '.join(where)}"  # noqa: S608  (fixed words and placeholders)
-    if low > 1 or high is not None:
-        query += " GROUP BY profile_id HAVING count(*) >= %s"
-        params = [*params, low]
-        if high is not None:
-            query += " AND count(*) <= %s"
-            params = [*params, high]
-    return fetch_bitmap(query, params)
+    return window.is_empty or (high is not None and high < low)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
+import time_machine
 from django.db import transaction
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
@@ -13,9 +14,17 @@ from hypothesis import strategies as st
 from retargeting.audiences.engine import evaluate
 from retargeting.audiences.models import Segment
 from retargeting.conditions import codec
-from retargeting.conditions.person import Context, verdicts_by_path
+from retargeting.conditions.person import Context, InteractionFact, Person, verdicts_by_path
 from retargeting.conditions.person import evaluate as verdict
-from tests.audiences.world import NOBODY, build_targets, carry_labels, insert_events, insert_people
+from retargeting.interactions.index.closing import close
+from tests.audiences.world import (
+    NOBODY,
+    build_targets,
+    carry_labels,
+    fold_what_is_there,
+    insert_events,
+    insert_people,
+)
 from tests.conditions.strategies import DEFAULT, NOW, labellings, people, trees
 
 pytestmark = pytest.mark.django_db
@@ -23,6 +32,7 @@ pytestmark = pytest.mark.django_db
 VOCABULARY = replace(DEFAULT, segments=(1, 2))
 EXAMPLES, PARTS = 2000, 4  # in parts, so that all cores have some of it
 TICK = timedelta(microseconds=1)
+FOLDED = (NOW, NOW + timedelta(days=20), *(NOW - timedelta(days=days) for days in (1, 3, 12, 34, 36, 70)))
 MOMENTS = (NOW, NOW, NOW, NOW + TICK, NOW - TICK, NOW - timedelta(days=14), NOW + timedelta(days=3))
 
 
@@ -33,6 +43,29 @@ def steps(db):
 
 class RolledBack(Exception):
     pass
+
+
+@st.composite
+def histories(draw: st.DrawFn, found: dict[int, Person]) -> list[tuple[dict[int, Person], datetime | None]]:
+    """The interactions in up to four pieces, in any order of time, each with the moment at which it was folded.
+
+    What is folded is also closed: hours become days and months up to that moment. None leaves the piece to its rows.
+    """
+    count = draw(st.integers(1, 4))
+    pieces: list[dict[int, list[InteractionFact]]] = [{} for _ in range(count)]
+    for id, person in found.items():
+        for fact in person.interactions:
+            pieces[draw(st.integers(0, count - 1))].setdefault(id, []).append(fact)
+    start = draw(st.sampled_from(FOLDED))
+    folded = [start + draw(st.sampled_from([timedelta(), timedelta(hours=5), timedelta(days=3)])) * n for n in range(count)]
+    last = draw(st.booleans())
+    return [
+        (
+            {id: replace(found[id], interactions=tuple(facts), events=()) for id, facts in piece.items()},
+            moment if last or n < count - 1 else None,
+        )
+        for n, (piece, moment) in enumerate(zip(pieces, folded, strict=True))
+    ]
 
 
 @pytest.mark.parametrize("part", range(PARTS))
@@ -56,12 +89,19 @@ def test_sets_and_single_persons_agree_on_every_node(steps, part, data):
                 Segment(id=id, name=f"segment {id}", audience=codec.encode(segment))
                 for id, segment in segments.items()
             )
-            found = insert_people(crowd, steps)
-            insert_events({NOBODY: crowd[0]}, steps)
+            found = insert_people([replace(person, interactions=()) for person in crowd], steps)
+            pieces = data.draw(histories({NOBODY: crowd[0], **dict(zip(found, crowd, strict=True))}))
+            for number, (piece, closed_until) in enumerate(pieces, start=1):
+                insert_events(piece, steps)
+                if closed_until is not None:
+                    with time_machine.travel(closed_until, tick=False):
+                        fold_what_is_there(number)
+                    close(closed_until)
             evaluation = evaluate(tree, as_of=now)
             raise RolledBack
     except RolledBack:
         pass
+    found = dict(zip(found, crowd, strict=True))
     verdicts = {id: verdicts_by_path(verdict(tree, person, context)) for id, person in found.items()}
     for path, members in evaluation.nodes.items():
         expected = {id for id, by_path in verdicts.items() if by_path[path].met}

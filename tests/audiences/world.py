@@ -6,8 +6,11 @@ import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from django.db import connection
+
 from retargeting.conditions.nodes import Channel
 from retargeting.conditions.person import Person
+from retargeting.interactions.index.folding import fold
 from retargeting.interactions.ingest import (
     CustomEventRow,
     MessageEventRow,
@@ -106,6 +109,14 @@ def insert_events(people: Mapping[int, Person], steps: Mapping[tuple[int, str | 
         for id, person in people.items()
         for fact in person.events
     )
+
+
+def fold_what_is_there(number: int) -> None:
+    """Fold the rows there are, in the transaction that wrote them: they take the `number` of one long ended."""
+    with connection.cursor() as cursor:
+        for table in (MESSAGE_EVENTS, "interactions_arrival"):
+            cursor.execute(f"UPDATE {table} SET transaction = %s WHERE transaction > %s", [number, number])
+    fold(below=number + 1)
 
 
 def moments_of(people: Sequence[Person]) -> set[datetime]:

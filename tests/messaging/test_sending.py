@@ -10,7 +10,7 @@ from pyroaring import BitMap
 from retargeting.channels.adapter import Outcome, OutgoingMessage, Result
 from retargeting.channels.models import ChannelConfig, SandboxMessage
 from retargeting.conditions.nodes import Interaction
-from retargeting.interactions.reading import Selector, Window, people_with
+from retargeting.interactions.reading import Selector, Window, snapshot
 from retargeting.messaging import dispatches, sending
 from retargeting.messaging.deliveries import write_outcomes
 from retargeting.messaging.models import Chunk, ChunkStatus, Delivery, DeliveryStatus, Dispatch, DispatchStatus
@@ -34,7 +34,8 @@ def statuses(dispatch: Dispatch) -> dict[str, int]:
 
 
 def with_event(dispatch: Dispatch, event: Interaction) -> BitMap:
-    return people_with(Selector(event, orchestrations=(dispatch.orchestration_id,)), Window())
+    with snapshot() as events:
+        return events.people_with(Selector(event, orchestrations=(dispatch.orchestration_id,)), Window())
 
 
 def test_everyone_gets_one_mail_and_a_sent_event(smtp, people, dispatch):

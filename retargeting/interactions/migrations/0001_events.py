@@ -1,10 +1,11 @@
 from django.db import migrations, models
 
+# `transaction` is a number, not an xid8: that type knows neither sums nor BRIN.
 TABLES = """
 CREATE TABLE interactions_messageevent (
     occurred_at timestamptz NOT NULL,
     id uuid NOT NULL,
-    transaction xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    transaction bigint NOT NULL DEFAULT pg_current_xact_id()::text::bigint,
     journey_id bigint,
     profile_id integer NOT NULL,
     orchestration_id integer NOT NULL,
@@ -23,7 +24,7 @@ CREATE INDEX messageevent_profile ON interactions_messageevent (profile_id, occu
 CREATE TABLE interactions_customevent (
     occurred_at timestamptz NOT NULL,
     id uuid NOT NULL,
-    transaction xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    transaction bigint NOT NULL DEFAULT pg_current_xact_id()::text::bigint,
     profile_id integer NOT NULL,
     name text NOT NULL,
     properties jsonb NOT NULL,

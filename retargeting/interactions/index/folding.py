@@ -1,0 +1,141 @@
+"""Folding: rows become buckets, in the background, and nobody waits for it.
+
+One fold is one transaction: it takes the rows between the old mark and the new one, adds them to their buckets and
+moves the mark. So a fold that is killed has not happened, one that is repeated finds nothing to do, and a reader sees
+each row once: in the buckets or above the mark.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from retargeting.bitmaps import ids_of_array
+from retargeting.interactions.index import state as states
+from retargeting.interactions.index import storage
+from retargeting.interactions.index.layout import DAY, HOUR, Kept, day_of, hours_in_month, month_of
+from retargeting.interactions.index.storage import Delta, Key
+
+GROUPS_AT_ONCE = 2_000
+IDS_AT_ONCE = 4_000_000
+"""Buckets are written when so many ids have come together, so that memory stays flat however much there is to fold."""
+
+GROUPS = """
+    SELECT orchestration_id, step_id, channel, event, machine,
+           floor(extract(epoch FROM occurred_at) / 3600)::int4,
+           min(occurred_at), max(occurred_at), array_send(array_agg(profile_id))
+    FROM interactions_messageevent
+    WHERE occurred_at >= %s AND occurred_at <= %s AND transaction >= %s AND transaction < %s
+    GROUP BY 1, 2, 3, 4, 5, 6
+"""
+
+
+@contextlib.contextmanager
+def changing_buckets() -> Iterator[bool]:
+    """A transaction with one view of the database that may change buckets; False when another one is at it.
+
+    Whoever saw an older mark than the one it would move fails on writing it, so the view may be taken before the lock.
+    """
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            if len(connection.savepoint_ids) == 0:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [states.FOLD_LOCK])
+            row = cursor.fetchone()
+        yield bool(row and row[0])
+
+
+def fold(*, below: int | None = None) -> int:
+    """Fold what is final, or of it only the transactions `below` a number; returns how many events that were.
+
+    0 when there is nothing to do or when another process folds.
+    """
+    with changing_buckets() as alone:
+        if not alone:
+            return 0
+        state = states.read()
+        mark = min(filter(None, [states.finished_below(), below]))
+        arrived = _arrived(mark) if mark > state.mark else None
+        if arrived is None:
+            return 0
+        if state.generation is None:
+            state = states.start(timezone.now())
+        number = state.fold + 1
+        folded = _add_rows(state.kept, number, GROUPS, [*arrived, state.mark, mark])
+        states.write(replace(state, mark=mark, fold=number))
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM interactions_arrival WHERE transaction < %s", [mark])
+    return folded
+
+
+def fold_all() -> int:
+    """Fold until nothing is left that is final; returns how many events."""
+    folded = 0
+    while count := fold():
+        folded += count
+    return folded
+
+
+def _arrived(mark: int) -> tuple[datetime, datetime] | None:
+    """The first and last moment of what is to be folded, which leads to its partitions; None when there is nothing."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT min(first_at), max(last_at) FROM interactions_arrival WHERE transaction < %s", [mark])
+        row = cursor.fetchone()
+    return row if row and row[0] is not None else None
+
+
+def _add_rows(kept: Kept, number: int, query: str, params: list[Any]) -> int:
+    """Add the groups that `query` gives to each bucket that they belong to; returns the number of events."""
+    deltas: dict[Key, Delta] = {}
+    waiting = events = 0
+    for orchestration, step, channel, event, machine, hour, first_at, last_at, array in _groups(query, params):
+        ids = ids_of_array(array)
+        for key in _buckets(orchestration, step, channel, event, machine, hour, kept):
+            delta = deltas.get(key)
+            if delta is None:
+                delta = deltas[key] = Delta(first_at, last_at)
+            delta.add(first_at, last_at)
+            delta.ids.append(ids)
+        events += len(ids)
+        waiting += len(ids)
+        if waiting >= IDS_AT_ONCE:
+            storage.add(deltas, number)
+            deltas, waiting = {}, 0
+    storage.add(deltas, number)
+    return events
+
+
+def _groups(query: str, params: list[Any]) -> Iterator[tuple[Any, ...]]:
+    """Through a cursor of the server, so that not all ids are in memory at once."""
+    connection.ensure_connection()
+    with storage.cursor() as db:
+        # Sorted or hashed makes no difference to the result; without this a wrong guess reads a whole month.
+        db.execute("SELECT set_config('enable_seqscan', 'off', true)")
+        db.execute(f"DECLARE groups NO SCROLL CURSOR FOR {query}", params)
+        db.execute("SELECT set_config('enable_seqscan', 'on', true)")
+        while True:
+            rows = db.execute(f"FETCH {GROUPS_AT_ONCE} FROM groups", binary=True).fetchall()
+            if not rows:
+                break
+            yield from rows
+        db.execute("CLOSE groups")
+
+
+def _buckets(
+    orchestration: int, step: int, channel: int, event: int, machine: bool, hour: int, kept: Kept
+) -> Iterator[Key]:
+    """The buckets that an event of this hour is in."""
+    day = day_of(hour)
+    if hour >= kept.hours_from:
+        yield Key(orchestration, event, HOUR, hour, step, channel, machine)
+    if day < kept.days_until:
+        yield Key(orchestration, event, DAY, day, step, channel, machine)
+    if day < kept.months_until:
+        month = month_of(hour)
+        yield Key(0, event, hours_in_month(month), month, 0, channel, machine)

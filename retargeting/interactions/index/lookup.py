@@ -1,0 +1,178 @@
+"""Answers from the index: whole buckets, the rows of buckets that a window cuts, and the rows above the mark."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from pyroaring import BitMap
+
+from retargeting.bitmaps import ARRAY_HEADER, ids_of_array
+from retargeting.interactions.index import slices, storage
+from retargeting.interactions.index import state as states
+from retargeting.interactions.index.layout import Span, cover, moment_of
+from retargeting.interactions.index.slices import Ids, Slices
+from retargeting.interactions.index.storage import Key, Words
+from retargeting.memory import Memory
+
+MEMORY = Memory()
+"""Sums of whole buckets. They are kept under what they were made of, so that none is ever out of date."""
+
+# PostgreSQL counts microseconds from here, in binary.
+_POSTGRES_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+class Stretch(NamedTuple):
+    """start ≤ t < end; None is open."""
+
+    start: datetime | None
+    end: datetime | None
+
+
+@dataclass(slots=True)
+class Tail:
+    """The rows above the mark, a column each."""
+
+    profiles: Ids
+    orchestrations: npt.NDArray[Any]
+    steps: npt.NDArray[Any]
+    channels: npt.NDArray[Any]
+    events: npt.NDArray[Any]
+    machines: npt.NDArray[Any]
+    moments: npt.NDArray[Any]
+
+    def ids(self, words: Words, stretch: Stretch) -> Ids:
+        chosen = self.events == words.event
+        if words.machine is not None:
+            chosen &= self.machines == words.machine
+        for column, values in (
+            (self.channels, words.channels),
+            (self.orchestrations, words.orchestrations),
+            (self.steps, words.steps),
+        ):
+            if values is not None:
+                chosen &= np.isin(column, values)
+        if stretch.start is not None:
+            chosen &= self.moments >= _ticks(stretch.start)
+        if stretch.end is not None:
+            chosen &= self.moments < _ticks(stretch.end)
+        return self.profiles[chosen]
+
+
+class Lookup:
+    """All questions of one snapshot. The tail is read once, with the first of them."""
+
+    def __init__(self) -> None:
+        self.state = states.read()
+        self._tail: Tail | None = None
+
+    def people(self, words: Words, stretch: Stretch, low: int, high: int | None) -> BitMap:
+        """The people whose number of such events lies between `low` (≥ 1) and `high`."""
+        pooled = words.orchestrations is None and words.steps is None
+        plan = cover(stretch.start, stretch.end, self.state.kept, pooled=pooled)
+        packed, rows = self._cut(words, stretch, plan.cut)
+        more = [self.tail().ids(words, stretch), *rows]
+        if low == 1 and high is None:
+            return self._union(words, plan.whole) | slices.union_of(packed) | BitMap(np.concatenate(more))
+        counts = self._sum(words, plan.whole)
+        slices.add_to(counts, slices.sum_of(packed, *more))
+        return slices.between(counts, low, high)
+
+    def tail(self) -> Tail:
+        if self._tail is None:
+            self._tail = read_tail(self.state.mark)
+        return self._tail
+
+    def _union(self, words: Words, spans: list[Span]) -> BitMap:
+        name = self._name("union", words, spans)
+        members: BitMap | None = MEMORY.get(name)
+        if members is None:
+            members = slices.union_of(storage.packed(words, spans))
+            MEMORY.keep(name, members, slices.size([members]))
+        return members
+
+    def _sum(self, words: Words, spans: list[Span]) -> Slices:
+        """A sum of the caller's own: it may be added to."""
+        name = self._name("sum", words, spans)
+        counts: Slices | None = MEMORY.get(name)
+        if counts is None:
+            counts = slices.sum_of(storage.packed(words, spans))
+            MEMORY.keep(name, counts, slices.size(counts))
+        return slices.copy(counts)
+
+    def _name(self, kind: str, words: Words, spans: list[Span]) -> Hashable:
+        """All that a result of whole buckets depends on: which they are, how many, and the last fold of any."""
+        return (kind, self.state.generation, words, tuple(spans), *storage.version(words, spans))
+
+    def _cut(self, words: Words, stretch: Stretch, spans: list[Span]) -> tuple[list[bytes], list[Ids]]:
+        """Of the buckets at the edges: those with all their events inside, and the rows inside of the others."""
+        packed: list[bytes] = []
+        rows: list[Ids] = []
+        for span in spans:
+            start = max(stretch.start or moment_of(span.first), moment_of(span.first))
+            end = min(stretch.end or moment_of(span.end), moment_of(span.end))
+            inside, cut = storage.at_edge(words, span, start, end)
+            packed += inside
+            if cut:
+                rows.append(_row_ids(words.event, cut, start, end, self.state.mark))
+        return packed, rows
+
+
+def _row_ids(event: int, keys: Sequence[Key], start: datetime, end: datetime, mark: int) -> Ids:
+    """From the rows that are folded into the buckets of `keys`, those of start ≤ t < end."""
+    with storage.cursor() as db:
+        db.execute(
+            """
+            SELECT array_send(array_agg(profile_id)) FROM interactions_messageevent
+            WHERE event = %b AND occurred_at >= %b AND occurred_at < %b AND transaction < %b
+                AND orchestration_id = ANY(%b) AND (orchestration_id, step_id, channel, machine) IN
+                    (SELECT * FROM unnest(%b::int4[], %b::int4[], %b::int2[], %b::bool[]))
+            """,
+            [
+                event, start, end, mark, list({key.orchestration_id for key in keys}),
+                [key.orchestration_id for key in keys], [key.step_id for key in keys],
+                [key.channel for key in keys], [key.machine for key in keys],
+            ],
+            binary=True,
+        )  # fmt: skip
+        row = db.fetchone()
+    return ids_of_array(row[0]) if row and row[0] is not None else np.empty(0, dtype=np.uint32)
+
+
+def read_tail(mark: int) -> Tail:
+    with storage.cursor() as db:
+        arrived = db.execute(
+            "SELECT min(first_at), max(last_at) FROM interactions_arrival WHERE transaction >= %s", [mark]
+        ).fetchone()
+        if arrived is None or arrived[0] is None:
+            return Tail(*(np.empty(0, dtype=dtype) for dtype in ("u4", "i4", "i4", "i2", "i2", "?", "i8")))
+        columns = ("profile_id", "orchestration_id", "step_id", "channel", "event", "machine", "occurred_at")
+        # The pages' summaries of transactions find the youngest rows; without this a wrong guess reads a whole month.
+        db.execute("SELECT set_config('enable_seqscan', 'off', true)")
+        row = db.execute(
+            f"SELECT {', '.join(f'array_send(array_agg({column}))' for column in columns)} "
+            "FROM interactions_messageevent "
+            "WHERE occurred_at >= %b AND occurred_at <= %b AND transaction >= %b",
+            [*arrived, mark],
+            binary=True,
+        ).fetchone()
+        db.execute("SELECT set_config('enable_seqscan', 'on', true)")
+    assert row
+    types = (">u4", ">i4", ">i4", ">i2", ">i2", "?", ">i8")
+    return Tail(*(_column(array, dtype) for array, dtype in zip(row, types, strict=True)))
+
+
+def _column(array: bytes | None, dtype: str) -> npt.NDArray[Any]:
+    """The elements of `array_send` of a type of fixed length: each has its length before it."""
+    if array is None:
+        return np.empty(0, dtype=dtype)
+    elements = np.frombuffer(array, dtype=[("length", ">i4"), ("value", dtype)], offset=ARRAY_HEADER)
+    return np.ascontiguousarray(elements["value"]).astype(np.dtype(dtype).newbyteorder("="))
+
+
+def _ticks(moment: datetime) -> int:
+    return (moment - _POSTGRES_EPOCH) // timedelta(microseconds=1)

@@ -1,0 +1,172 @@
+"""Buckets in the database, read and written many at a time and in binary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import psycopg
+from django.db import connection
+
+from retargeting.interactions.index import slices
+from retargeting.interactions.index.layout import Span
+from retargeting.interactions.index.slices import Ids
+from retargeting.interactions.models import CHANNEL_CODES
+
+
+class Key(NamedTuple):
+    """Which bucket: in the order of the primary key. Months have 0 for campaign and step."""
+
+    orchestration_id: int
+    event: int
+    length: int
+    hour: int
+    step_id: int
+    channel: int
+    machine: bool
+
+
+class Words(NamedTuple):
+    """Which events, in the numbers of the rows; None does not restrict."""
+
+    event: int
+    machine: bool | None
+    channels: tuple[int, ...] | None
+    orchestrations: tuple[int, ...] | None
+    steps: tuple[int, ...] | None
+
+
+@dataclass(slots=True)
+class Delta:
+    """What is to be added to a bucket. Ids are collected first and counted once, when it is written."""
+
+    first_at: datetime
+    last_at: datetime
+    ids: list[Ids] = field(default_factory=list)
+    packed: list[bytes] = field(default_factory=list)
+
+    def add(self, first_at: datetime, last_at: datetime) -> None:
+        self.first_at = min(self.first_at, first_at)
+        self.last_at = max(self.last_at, last_at)
+
+
+_COLUMNS = "orchestration_id, event, length, hour, step_id, channel, machine"
+_KEYS = (
+    f"unnest(%b::int4[], %b::int2[], %b::int2[], %b::int4[], %b::int4[], %b::int2[], %b::bool[]) AS keys ({_COLUMNS})"
+)
+
+
+def cursor() -> psycopg.Cursor[Any]:
+    """A cursor of psycopg's own: Django's fills in parameters as text."""
+    connection.ensure_connection()
+    return psycopg.Cursor(connection.connection)
+
+
+def add(deltas: dict[Key, Delta], fold: int) -> None:
+    """Add to buckets, making those that are not there. The caller holds the fold lock."""
+    if not deltas:
+        return
+    stored = _load(list(deltas))
+    rows = []
+    for key, delta in sorted(deltas.items()):
+        first_at, last_at, packed = delta.first_at, delta.last_at, delta.packed
+        if key in stored:
+            old_first, old_last, counts = stored[key]
+            first_at, last_at, packed = min(first_at, old_first), max(last_at, old_last), [counts, *packed]
+        total = slices.sum_of(packed, *delta.ids)
+        rows.append((*key, first_at, last_at, slices.total(total), slices.pack(total)))
+    _save(rows, fold)
+
+
+def _load(keys: Sequence[Key]) -> dict[Key, tuple[datetime, datetime, bytes]]:
+    with cursor() as db:
+        db.execute(
+            f"SELECT {_COLUMNS}, first_at, last_at, counts FROM interactions_bucket JOIN {_KEYS} USING ({_COLUMNS})",
+            _columns(keys),
+            binary=True,
+        )
+        return {Key(*row[:7]): row[7:] for row in db}
+
+
+def _save(rows: Sequence[tuple[Any, ...]], fold: int) -> None:
+    with cursor() as db:
+        db.execute(
+            f"""
+            INSERT INTO interactions_bucket ({_COLUMNS}, first_at, last_at, events, counts, fold)
+            SELECT *, %b::int8 FROM unnest(
+                %b::int4[], %b::int2[], %b::int2[], %b::int4[], %b::int4[], %b::int2[], %b::bool[],
+                %b::timestamptz[], %b::timestamptz[], %b::int8[], %b::bytea[]
+            )
+            ON CONFLICT ({_COLUMNS}) DO UPDATE SET first_at = excluded.first_at, last_at = excluded.last_at,
+                events = excluded.events, counts = excluded.counts, fold = excluded.fold
+            """,
+            [fold, *_columns(rows)],
+        )
+
+
+def _columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def version(words: Words, spans: Sequence[Span]) -> tuple[int, int]:
+    """How many buckets there are and the last fold that wrote one: together they change whenever any of them does."""
+    if not spans:
+        return 0, 0
+    query, params = _select("fold", words, spans)
+    with cursor() as db:
+        row = db.execute(f"SELECT count(*), coalesce(max(fold), 0) FROM ({query})", params).fetchone()
+    assert row
+    return row[0], row[1]
+
+
+def packed(words: Words, spans: Sequence[Span]) -> list[bytes]:
+    """The packed counts of whole buckets."""
+    if not spans:
+        return []
+    query, params = _select("counts", words, spans)
+    with cursor() as db:
+        return [row[0] for row in db.execute(query, params, binary=True)]
+
+
+def at_edge(words: Words, span: Span, start: datetime, end: datetime) -> tuple[list[bytes], list[Key]]:
+    """Of the buckets of `span`: the counts of those with all events in start ≤ t < end, and which have only some."""
+    inside = "first_at >= %b AND last_at < %b"
+    query, params = _select(
+        f"{_COLUMNS}, first_at, last_at, CASE WHEN {inside} THEN counts END", words, [span], [start, end]
+    )
+    with cursor() as db:
+        rows = db.execute(query, params, binary=True).fetchall()
+    whole = [row[9] for row in rows if row[9] is not None]
+    return whole, [Key(*row[:7]) for row in rows if row[9] is None and row[7] < end and row[8] >= start]
+
+
+def _select(
+    columns: str, words: Words, spans: Sequence[Span], column_params: Sequence[Any] = ()
+) -> tuple[str, list[Any]]:
+    """One SELECT for each span, since each is one stretch of a database index."""
+    where, params = ["event = %b"], [words.event]  # type: list[str], list[Any]
+    channels = words.channels
+    if channels is None and words.orchestrations is None:
+        channels = tuple(CHANNEL_CODES.values())  # named, they lead to the database index by channel
+    if words.machine is not None:
+        where.append("machine = %b")
+        params.append(words.machine)
+    for column, values in (
+        ("channel", channels),
+        ("orchestration_id", words.orchestrations),
+        ("step_id", words.steps),
+    ):
+        if values is not None:
+            where.append(f"{column} = ANY(%b)")
+            params.append(list(values))
+    selects, all_params = [], []  # type: list[str], list[Any]
+    for span in spans:
+        length = "length > 24" if span.length is None else f"length = {span.length}"
+        selects.append(
+            f"SELECT {columns} FROM interactions_bucket "
+            f"WHERE {' AND '.join(where)} AND {length} AND hour >= %b AND hour < %b"
+        )
+        all_params += [*column_params, *params, span.first, span.end]
+    return " UNION ALL ".join(selects), all_params

@@ -1,0 +1,42 @@
+"""What a process keeps of answers that it has worked out, up to a number of bytes; the longest unused go first."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Hashable
+from typing import Any
+
+BYTES = 256 * 2**20
+
+
+class Memory:
+    """Whoever keeps something names it by all it depends on, so that it is never out of date, only unused."""
+
+    def __init__(self, limit: int = BYTES) -> None:
+        self.limit = limit
+        self._kept: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
+        self._size = 0
+        self._lock = threading.Lock()
+
+    def get(self, name: Hashable) -> Any | None:
+        with self._lock:
+            entry = self._kept.get(name)
+            if entry is None:
+                return None
+            self._kept.move_to_end(name)
+            return entry[0]
+
+    def keep(self, name: Hashable, value: Any, size: int) -> None:
+        with self._lock:
+            if name in self._kept:
+                self._size -= self._kept.pop(name)[1]
+            self._kept[name] = (value, size)
+            self._size += size
+            while self._size > self.limit and self._kept:
+                self._size -= self._kept.popitem(last=False)[1][1]
+
+    def clear(self) -> None:
+        with self._lock:
+            self._kept.clear()
+            self._size = 0
