@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
@@ -18,13 +18,11 @@ from pyroaring import BitMap
 
 from retargeting.bitmaps import fetch_bitmap
 from retargeting.conditions.nodes import Channel, Interaction
+from retargeting.interactions.index.layout import TICK as TICK
 from retargeting.interactions.index.lookup import Lookup, Stretch
 from retargeting.interactions.index.state import FOLD_LOCK
 from retargeting.interactions.index.storage import Words
 from retargeting.interactions.models import CHANNEL_CODES, EVENT_CODES
-
-TICK = timedelta(microseconds=1)
-"""The resolution of time: windows are half-open, so one tick turns an included edge into an excluded one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from django.utils import timezone
 from retargeting.bitmaps import ids_of_array
 from retargeting.interactions.index import state as states
 from retargeting.interactions.index import storage
-from retargeting.interactions.index.layout import DAY, HOUR, Kept, day_of, hours_in_month, month_of
+from retargeting.interactions.index.layout import DAY, HOUR, TICK, Kept, day_of, hours_in_month, month_of
 from retargeting.interactions.index.storage import Delta, Key
 
 GROUPS_AT_ONCE = 2_000
@@ -31,7 +31,7 @@ GROUPS = """
            floor(extract(epoch FROM occurred_at) / 3600)::int4,
            min(occurred_at), max(occurred_at), array_send(array_agg(profile_id))
     FROM interactions_messageevent
-    WHERE occurred_at >= %s AND occurred_at <= %s AND transaction >= %s AND transaction < %s
+    WHERE occurred_at >= %s AND occurred_at < %s AND transaction >= %s AND transaction < %s
     GROUP BY 1, 2, 3, 4, 5, 6
 """
 
@@ -67,7 +67,7 @@ def fold(*, below: int | None = None) -> int:
         if state.generation is None:
             state = states.start(timezone.now())
         number = state.fold + 1
-        folded = _add_rows(state.kept, number, GROUPS, [*arrived, state.mark, mark])
+        folded = add_rows(state.kept, number, *arrived, state.mark, mark)
         states.write(replace(state, mark=mark, fold=number))
         with connection.cursor() as cursor:
             cursor.execute("DELETE FROM interactions_arrival WHERE transaction < %s", [mark])
@@ -83,18 +83,23 @@ def fold_all() -> int:
 
 
 def _arrived(mark: int) -> tuple[datetime, datetime] | None:
-    """The first and last moment of what is to be folded, which leads to its partitions; None when there is nothing."""
+    """Where in time lies what is to be folded (half-open), which leads to its partitions; None if there is nothing."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT min(first_at), max(last_at) FROM interactions_arrival WHERE transaction < %s", [mark])
-        row = cursor.fetchone()
-    return row if row and row[0] is not None else None
+        first_at, last_at = cursor.fetchone() or (None, None)
+    return None if first_at is None or last_at is None else (first_at, last_at + TICK)
 
 
-def _add_rows(kept: Kept, number: int, query: str, params: list[Any]) -> int:
-    """Add the groups that `query` gives to each bucket that they belong to; returns the number of events."""
+def add_rows(kept: Kept, number: int, start: datetime, end: datetime, old_mark: int, mark: int) -> int:
+    """Add the rows of start ≤ t < end and of old_mark ≤ transaction < mark to each bucket that they belong to.
+
+    Returns how many they are. The caller holds the fold lock; `number` is the fold's.
+    """
     deltas: dict[Key, Delta] = {}
     waiting = events = 0
-    for orchestration, step, channel, event, machine, hour, first_at, last_at, array in _groups(query, params):
+    for orchestration, step, channel, event, machine, hour, first_at, last_at, array in _groups(
+        start, end, old_mark, mark
+    ):
         ids = ids_of_array(array)
         for key in _buckets(orchestration, step, channel, event, machine, hour, kept):
             delta = deltas.get(key)
@@ -111,13 +116,13 @@ def _add_rows(kept: Kept, number: int, query: str, params: list[Any]) -> int:
     return events
 
 
-def _groups(query: str, params: list[Any]) -> Iterator[tuple[Any, ...]]:
+def _groups(*bounds: Any) -> Iterator[tuple[Any, ...]]:
     """Through a cursor of the server, so that not all ids are in memory at once."""
     connection.ensure_connection()
     with storage.cursor() as db:
         # Sorted or hashed makes no difference to the result; without this a wrong guess reads a whole month.
         db.execute("SELECT set_config('enable_seqscan', 'off', true)")
-        db.execute(f"DECLARE groups NO SCROLL CURSOR FOR {query}", params)
+        db.execute(f"DECLARE groups NO SCROLL CURSOR FOR {GROUPS}", bounds)
         db.execute("SELECT set_config('enable_seqscan', 'on', true)")
         while True:
             rows = db.execute(f"FETCH {GROUPS_AT_ONCE} FROM groups", binary=True).fetchall()

@@ -17,6 +17,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 HOUR, DAY = 1, 24
+TICK = timedelta(microseconds=1)
+"""The resolution of time: stretches are half-open, so one tick turns an included edge into an excluded one."""
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST_HOUR, LAST_HOUR = -(2**31), 2**31 - 1
 """Before and after all events: the numbers are kept as 32 bits."""

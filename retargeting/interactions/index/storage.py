@@ -68,7 +68,7 @@ def add(deltas: dict[Key, Delta], fold: int) -> None:
     """Add to buckets, making those that are not there. The caller holds the fold lock."""
     if not deltas:
         return
-    stored = _load(list(deltas))
+    stored = load(list(deltas))
     rows = []
     for key, delta in sorted(deltas.items()):
         first_at, last_at, packed = delta.first_at, delta.last_at, delta.packed
@@ -80,7 +80,7 @@ def add(deltas: dict[Key, Delta], fold: int) -> None:
     _save(rows, fold)
 
 
-def _load(keys: Sequence[Key]) -> dict[Key, tuple[datetime, datetime, bytes]]:
+def load(keys: Sequence[Key]) -> dict[Key, tuple[datetime, datetime, bytes]]:
     with cursor() as db:
         db.execute(
             f"SELECT {_COLUMNS}, first_at, last_at, counts FROM interactions_bucket JOIN {_KEYS} USING ({_COLUMNS})",
