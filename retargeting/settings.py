@@ -31,6 +31,13 @@ def number(name: str, default: int, minimum: int = 1) -> int:
     return int(value)
 
 
+# Seconds between folds of new events: short enough for few to be waiting, long enough not to write a bucket for each.
+FOLD_PAUSE = float(os.environ.get("FOLD_PAUSE") or 2)
+# How many whole months the rows of message events are kept besides this one; 0 keeps them all. The index stays.
+EVENT_ROWS_MONTHS = number("EVENT_ROWS_MONTHS", 0, minimum=0)
+if EVENT_ROWS_MONTHS == 1:
+    raise ImproperlyConfigured("EVENT_ROWS_MONTHS is 1; use 0 to keep all rows, or at least 2.")
+
 # Where the product keeps its data: the embedded database and the secret key.
 DATA_DIR = Path(os.environ.get("RETARGETING_DATA") or BASE_DIR / ".data").resolve()
 

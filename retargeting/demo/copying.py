@@ -11,6 +11,7 @@ from django.db.models import Model
 
 from retargeting.demo.identifiers import uuid_words
 from retargeting.demo.people import Ints, Mask, moment_of
+from retargeting.interactions.ingest import note_arrival
 from retargeting.interactions.partitions import MESSAGE_EVENTS, ensure_partitions
 
 # PostgreSQL's binary COPY format: each row begins with its number of fields, each field with its length in bytes.
@@ -66,6 +67,8 @@ def copy_message_events(
     statement = f"COPY {MESSAGE_EVENTS} ({', '.join(COLUMNS)}) FROM STDIN (FORMAT binary)"
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         copy.write(SIGNATURE + rows[np.argsort(at, kind="stable")].tobytes() + END)
+    if len(at):
+        note_arrival(moment_of(int(at.min())), moment_of(int(at.max())), len(at))
 
 
 def copy_rows(model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -39,6 +39,7 @@ from retargeting.demo.people import (
 from retargeting.demo.runs import Teller, in_order
 from retargeting.demo.shopping import Shopping, go_shopping
 from retargeting.demo.trees import resolved
+from retargeting.interactions.index.folding import fold_all
 from retargeting.interactions.ingest import record_custom_events
 from retargeting.orchestrations.models import Kind, Label, MessageStep, Orchestration
 from retargeting.profiles.models import Address, ListMember, Profile, ProfileList
@@ -74,6 +75,7 @@ def load(*, size: int, seed: int, now: datetime) -> Loaded | None:
     # Outside: a planner that knows nothing of a million new rows is slow until autovacuum comes by.
     with connection.cursor() as cursor:
         cursor.execute(f"ANALYZE {', '.join(TABLES)}")
+    fold_all()
     return loaded
 
 

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class InteractionsConfig(AppConfig):
@@ -19,3 +20,14 @@ class InteractionsConfig(AppConfig):
         figures.register("orchestrations", ours.figures_of_orchestrations)
         figures.register("steps", ours.figures_of_steps)
         erasure.register(erasing.scrub)
+        # A dump that is restored in another cluster goes through `migrate` before anything is written there.
+        post_migrate.connect(_move_in, sender=self)
+
+
+def _move_in(using: str, **kwargs: object) -> None:
+    from django.db import DEFAULT_DB_ALIAS
+
+    from retargeting.interactions.index import state
+
+    if using == DEFAULT_DB_ALIAS:
+        state.move_in()

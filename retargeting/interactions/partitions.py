@@ -33,6 +33,17 @@ def ensure_partitions(table: str, moments: Iterable[datetime]) -> None:
             _create(table, month)
 
 
+def months_of(table: str) -> list[Month]:
+    """The months that have a partition, in order."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT substring(inhrelid::regclass::text FROM 'y(\\d+)m'), right(inhrelid::regclass::text, 2) "
+            "FROM pg_inherits WHERE inhparent = %s::regclass",
+            [table],
+        )
+        return sorted((int(year), int(month)) for year, month in cursor.fetchall())
+
+
 def _missing(table: str, months: list[Month]) -> list[Month]:
     names = {partition_name(table, month): month for month in months}
     with connection.cursor() as cursor:

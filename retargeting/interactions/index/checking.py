@@ -21,8 +21,8 @@ from retargeting.interactions.index.storage import Key
 AT_ONCE = 1_000
 
 # Of each length: what a bucket is named by, and the first hour of the bucket that a row belongs to.
-_OF_STEP = "orchestration_id, event, {length}::int2, {hour}::int4, step_id, channel, machine"
-_OF_CHANNEL = "0, event, {length}::int2, {hour}::int4, 0, channel, machine"
+_OF_STEP = "orchestration_id, event, ({length})::int2, ({hour})::int4, step_id, channel, machine"
+_OF_CHANNEL = "0, event, ({length})::int2, ({hour})::int4, 0, channel, machine"
 _HOUR = _OF_STEP.format(length=1, hour="floor(extract(epoch FROM occurred_at) / 3600)")
 _DAY = _OF_STEP.format(length=24, hour="floor(extract(epoch FROM occurred_at) / 86400) * 24")
 _MONTH = _OF_CHANNEL.format(
@@ -38,9 +38,12 @@ class Difference(NamedTuple):
     people: int
 
     def __str__(self) -> str:
-        start = moment_of(self.key.hour)
-        what = f"campaign {self.key.orchestration_id}" if self.key.orchestration_id else f"channel {self.key.channel}"
-        return f"{self.key.length} h from {start:%Y-%m-%d %H:%M}: {what}, event {self.key.event}: {self.people} people differ"
+        key = self.key
+        whose = f"orchestration {key.orchestration_id}, step {key.step_id}, " if key.orchestration_id else ""
+        return (
+            f"{moment_of(key.hour):%Y-%m-%d %H:%M} and {key.length} h on: {whose}channel {key.channel}, "
+            f"event {key.event}{', machine' if key.machine else ''}: {self.people} people differ"
+        )
 
 
 def differences() -> Iterator[Difference]:

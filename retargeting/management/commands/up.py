@@ -1,4 +1,4 @@
-"""The whole product on one machine: database, web, workers and clock, one log, one clean stop."""
+"""The whole product on one machine: database, web, workers, clock and index, one log, one clean stop."""
 
 from __future__ import annotations
 
@@ -84,9 +84,7 @@ class Part:
 
 
 class Command(BaseCommand):
-    help = (
-        "Run everything: migrations, web, workers and clock, with the embedded PostgreSQL unless DATABASE_URL is set."
-    )
+    help = "Run everything: migrations, web, workers, clock and index, with the embedded PostgreSQL unless DATABASE_URL is set."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--demo", action="store_true", help="fill an empty database with sample data")
@@ -139,7 +137,12 @@ class Command(BaseCommand):
             "--log-level", "warning", "--graceful-timeout", "10",
             "--limit-request-line", "8190",  # the most there is: a click link carries the address that it leads to
         ]  # fmt: skip
-        return [Part("web", web), Part("workers", [*manage, "workers"]), Part("clock", [*manage, "clock"])]
+        return [
+            Part("web", web),
+            Part("workers", [*manage, "workers"]),
+            Part("clock", [*manage, "clock"]),
+            Part("index", [*manage, "fold_events", "--follow"]),
+        ]
 
     def _greet(self, port: int, *, demo: bool) -> None:
         self.stdout.write(f"\nRetargeting runs at http://localhost:{port}/")
