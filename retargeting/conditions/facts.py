@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, TypeVar
 
@@ -54,12 +54,24 @@ class Person:
 
 
 @dataclass(frozen=True)
+class KnownMessage:
+    """A message that could be sent to anybody: what events of it are like."""
+
+    orchestration: int
+    kind: Literal["campaign", "automation"]
+    step: str | None
+    channel: Channel
+    labels: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class Context:
     """What an evaluation is made with.
 
     `now` is the moment of evaluation (`as_of` stands in for it); `segments` holds the tree of every segment that the
     evaluated tree refers to, directly or not. Inside an automation, `journey` is the person's way through it and
     `automation` the automation it belongs to: conditions on steps of that automation see this journey only.
+    `messages` are some of those that the conditions ask about: an answer to what is missing supposes events of them.
     """
 
     now: datetime
@@ -67,7 +79,13 @@ class Context:
     names: Names = field(default_factory=KnownNames)
     journey: int | None = None
     automation: int | None = None
+    messages: Sequence[KnownMessage] = ()
 
     def __post_init__(self) -> None:
         if (self.journey is None) != (self.automation is None):
             raise ValueError("A journey is given together with its automation.")
+
+    @property
+    def everywhere(self) -> Context:
+        """The same outside any journey: a segment means the same wherever it is used."""
+        return replace(self, journey=None, automation=None)

@@ -113,7 +113,7 @@ def _opposite(node: Condition) -> Condition | None:
             assert isinstance(node.test, Occurred)
             return replace(node, test=Occurred(not node.test.value))
         case AttributeCondition(unset=None):
-            contrary = _CONTRARY.get(node.comparison.operator)
+            contrary = CONTRARY.get(node.comparison.operator)
             if contrary is None:
                 return None
             return replace(node, comparison=replace(node.comparison, operator=contrary))
@@ -128,7 +128,8 @@ _PAIRS = (
     (ValueOperator.IS_SET, ValueOperator.IS_NOT_SET),
     (ValueOperator.HAS, ValueOperator.HAS_NOT),
 )
-_CONTRARY = {one: other for pair in _PAIRS for one, other in (pair, pair[::-1])}
+CONTRARY = {one: other for pair in _PAIRS for one, other in (pair, pair[::-1])}
+"""The operator that holds where this one does not; those without one are not here."""
 
 
 def _covers_everyone(node: Node) -> bool:

@@ -6,6 +6,7 @@ so whatever is decided here is written down from the language's rules and not de
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
@@ -109,21 +110,26 @@ def verdicts_by_path(verdict: Verdict, path: str = "") -> dict[str, Verdict]:
 def _group(group: Group, person: Person, context: Context) -> Verdict:
     children = tuple(evaluate(node, person, context) for node in group.conditions)
     how_many = sum(child.met for child in children)
-    match group.match:
-        case Match.ALL:
-            met = how_many == len(children)
-        case Match.ANY:
-            met = how_many >= 1
-        case Match.NONE:
-            met = how_many == 0
-        case Match.AT_LEAST:
-            assert group.at_least is not None
-            met = how_many >= group.at_least
-        case _:
-            assert_never(group.match)
+    met = group_holds(group, how_many)
     decisive = _decisive(group.match, met, children)
     reason = group_reason(group, met, how_many, decisive.reason if decisive else "")
     return Verdict(met, reason, decisive.fact if decisive else None, children)
+
+
+def group_holds(group: Group, how_many: int) -> bool:
+    """Whether a group holds of which so many conditions do."""
+    match group.match:
+        case Match.ALL:
+            return how_many == len(group.conditions)
+        case Match.ANY:
+            return how_many >= 1
+        case Match.NONE:
+            return how_many == 0
+        case Match.AT_LEAST:
+            assert group.at_least is not None
+            return how_many >= group.at_least
+        case _:
+            assert_never(group.match)
 
 
 def _decisive(match: Match, met: bool, children: tuple[Verdict, ...]) -> Verdict | None:
@@ -137,8 +143,7 @@ def _decisive(match: Match, met: bool, children: tuple[Verdict, ...]) -> Verdict
 
 def _segment(node: SegmentCondition, person: Person, context: Context) -> Verdict:
     """A segment means the same wherever it is used: inside an automation, too, it sees all journeys."""
-    everywhere = Context(context.now, context.segments, context.names)
-    inner = evaluate(context.segments[node.id], person, everywhere)
+    inner = evaluate(context.segments[node.id], person, context.everywhere)
     return Verdict(inner.met == node.member, segment_reason(node, inner.met, inner.reason, context.names), inner.fact)
 
 
@@ -146,16 +151,22 @@ def _segment(node: SegmentCondition, person: Person, context: Context) -> Verdic
 
 
 def _message(node: MessageCondition, person: Person, context: Context) -> Verdict:
-    pool = [fact for fact in person.interactions if _on_target(fact, node, context)]
+    history = message_history(node, person, context)
+    moments = [fact.occurred_at for fact in history.happened]
+    met = passes(node.test, moments, context.now) and not history.outsider
+    reason = message_reason(node, met, history, context)
+    return Verdict(met, reason, _last(history.counted) or _last(history.happened) or _last(history.sent))
+
+
+def message_history(node: MessageCondition, person: Person, context: Context) -> History:
+    """What a message condition looks at."""
+    pool = [fact for fact in person.interactions if on_target(fact, node, context)]
     pool = [fact for fact in pool if fact.occurred_at <= context.now]
     pool.sort(key=lambda fact: (fact.occurred_at, fact.id))
     sent = [fact for fact in pool if fact.event == Interaction.SENT]
     happened = [fact for fact in pool if fact.event == node.event and _counts(fact, node)]
-    counted = _counted(node.test, happened, context.now)
     outsider = _needs_recipient(node, context.now) and not sent
-    met = passes(node.test, [fact.occurred_at for fact in happened], context.now) and not outsider
-    reason = message_reason(node, met, History(pool, sent, happened, counted, outsider), context)
-    return Verdict(met, reason, _last(counted) or _last(happened) or _last(sent))
+    return History(pool, sent, happened, counted(node.test, happened, context.now), outsider)
 
 
 def _needs_recipient(node: MessageCondition, now: datetime) -> bool:
@@ -165,7 +176,8 @@ def _needs_recipient(node: MessageCondition, now: datetime) -> bool:
     return passes(node.test, [], now)
 
 
-def _on_target(fact: InteractionFact, node: MessageCondition, context: Context) -> bool:
+def on_target(fact: InteractionFact, node: MessageCondition, context: Context) -> bool:
+    """Whether it is an event, of any kind, of the messages that the condition asks about."""
     if not _is_target(fact, node.target):
         return False
     if isinstance(node.target, StepTarget) and node.target.automation == context.automation:
@@ -199,13 +211,18 @@ def _counts(fact: InteractionFact, node: MessageCondition) -> bool:
 
 
 def _event(node: EventCondition, person: Person, context: Context) -> Verdict:
+    happened = event_history(node, person, context)
+    met = passes(node.test, [fact.occurred_at for fact in happened], context.now)
+    inside = counted(node.test, happened, context.now)
+    reason = event_reason(node, met, happened, inside, context.now)
+    return Verdict(met, reason, _last(inside) or _last(happened))
+
+
+def event_history(node: EventCondition, person: Person, context: Context) -> list[EventFact]:
+    """The custom events that fit the condition, from the earliest to the latest."""
     named = [fact for fact in person.events if fact.event == node.event and fact.occurred_at <= context.now]
     happened = [fact for fact in named if _fits(fact, node, context.now)]
-    happened.sort(key=lambda fact: (fact.occurred_at, fact.id))
-    met = passes(node.test, [fact.occurred_at for fact in happened], context.now)
-    counted = _counted(node.test, happened, context.now)
-    reason = event_reason(node, met, happened, counted, context.now)
-    return Verdict(met, reason, _last(counted) or _last(happened))
+    return sorted(happened, key=lambda fact: (fact.occurred_at, fact.id))
 
 
 def _fits(fact: EventFact, node: EventCondition, now: datetime) -> bool:
@@ -251,14 +268,14 @@ def _in_window(test: CountSince, moment: datetime, now: datetime) -> bool:
     return now - moment < length(test.window)
 
 
-def _counted(test: Test, happened: list[Fact], now: datetime) -> list[Fact]:
+def counted(test: Test, happened: Sequence[Fact], now: datetime) -> Sequence[Fact]:
     """The events that a count is about: those in its window, or all."""
     if isinstance(test, CountSince):
         return [fact for fact in happened if _in_window(test, fact.occurred_at, now)]
     return happened
 
 
-def _last(facts: list[Fact]) -> Fact | None:
+def _last(facts: Sequence[Fact]) -> Fact | None:
     return facts[-1] if facts else None
 
 

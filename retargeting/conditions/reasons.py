@@ -149,17 +149,18 @@ def _last_reason(test: LastEventAge | LastEventDate, met: bool, noun: str, last:
 def attribute_reason(node: AttributeCondition, value: JSON, met: bool) -> str:
     if not has_value(value):
         return f"{node.attribute} is not set"
-    found = f"{node.attribute} is {_shown(value)}"
+    found = f"{node.attribute} is {shown(value)}"
     if met:
         return found
     return f"{found}, needs one that {comparison_words(node.comparison)}"
 
 
-def _shown(value: JSON) -> str:
+def shown(value: JSON) -> str:
+    """A value as it is, cut where it is long."""
     if isinstance(value, str | int | float):
         text = value_words(value)
     elif isinstance(value, list):
-        text = ", ".join(_shown(element) for element in value) or "empty"
+        text = ", ".join(shown(element) for element in value) or "empty"
     else:
         text = "an object" if isinstance(value, dict) else "nothing"
     return text if len(text) <= 80 else f"{text[:79]}…"
