@@ -67,3 +67,13 @@ def pack(members: BitMap) -> bytes:
 
 def unpack(data: bytes | memoryview) -> BitMap:
     return BitMap.deserialize(bytes(data))
+
+
+def bytes_of(members: BitMap) -> int:
+    """About how much memory it takes."""
+    statistics = members.get_statistics()
+    return 200 + (
+        statistics["n_bytes_array_containers"]
+        + statistics["n_bytes_run_containers"]
+        + statistics["n_bytes_bitset_containers"]
+    )

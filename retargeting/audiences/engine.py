@@ -16,7 +16,7 @@ from pyroaring import BitMap
 from retargeting.audiences import leaves
 from retargeting.audiences.leaves import Moment
 from retargeting.audiences.models import Segment
-from retargeting.bitmaps import at_least, fetch_bitmap
+from retargeting.bitmaps import at_least
 from retargeting.conditions import codec
 from retargeting.conditions.nodes import (
     AttributeCondition,
@@ -31,6 +31,7 @@ from retargeting.conditions.nodes import (
     SegmentCondition,
 )
 from retargeting.interactions.reading import snapshot
+from retargeting.profiles.sets.reading import EVERYBODY, Sets, reachable_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +62,13 @@ def evaluate(tree: Group, *, as_of: datetime | None = None) -> Evaluation:
     """Evaluate a valid tree whose references exist (`references.check`), in one snapshot of the database."""
     started = time.perf_counter()
     with snapshot() as events:
-        moment = Moment(now=as_of or timezone.now(), live=live_profiles(), events=events)
+        sets = Sets()
+        moment = Moment(as_of or timezone.now(), live=sets.who(EVERYBODY), events=events, sets=sets)
         evaluator = _Evaluator(moment)
         evaluator.visit(tree, "")
-        reachable = {channel: leaves.reachable(channel) for channel in Channel}
+        reachable = {channel: sets.who(reachable_on(channel)) for channel in Channel}
     took_ms = (time.perf_counter() - started) * 1000
     return Evaluation(moment.now, moment.live, evaluator.nodes, reachable, took_ms)
-
-
-def live_profiles() -> BitMap:
-    """Everyone there is; who was erased is not among them."""
-    return fetch_bitmap("SELECT id FROM profiles_profile")
 
 
 @dataclass

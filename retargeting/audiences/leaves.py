@@ -7,6 +7,7 @@ intersects with the live profiles.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,7 +16,7 @@ from django.db.models import QuerySet
 from pyroaring import BitMap
 
 from retargeting.audiences.comparisons import attribute_sql, property_sql, span
-from retargeting.bitmaps import bitmap_of, fetch_bitmap
+from retargeting.conditions import codec
 from retargeting.conditions.nodes import (
     AgeOperator,
     Among,
@@ -23,7 +24,6 @@ from retargeting.conditions.nodes import (
     AttributeCondition,
     AutomationTarget,
     CampaignTarget,
-    Channel,
     ChannelTarget,
     Count,
     CountOperator,
@@ -46,7 +46,7 @@ from retargeting.conditions.nodes import (
 )
 from retargeting.interactions.reading import TICK, Events, Selector, Window
 from retargeting.orchestrations.models import MessageStep, Orchestration
-from retargeting.profiles.models import Address
+from retargeting.profiles.sets.reading import Question, Sets, on_list, reachable_on
 
 MACHINE = {Opens.HUMAN: False, Opens.MACHINE: True, Opens.ALL: None}
 WITH_OPENS = {Interaction.OPENED, Interaction.CLICKED}
@@ -63,6 +63,7 @@ class Moment:
     now: datetime
     live: BitMap
     events: Events
+    sets: Sets
 
     @property
     def past(self) -> Window:
@@ -105,21 +106,20 @@ def event_people(condition: EventCondition, moment: Moment) -> BitMap:
 
 def attribute_people(condition: AttributeCondition, moment: Moment) -> BitMap:
     sql, params = attribute_sql(condition.attribute, condition.comparison, condition.unset, moment.now)
-    return fetch_bitmap(f"SELECT id FROM profiles_profile WHERE {sql}", params)  # noqa: S608  (placeholders only)
+    # An age is another question at every moment; all others are the same until somebody's attributes change.
+    name = "" if condition.comparison.ago else "attribute " + json.dumps(codec.encode(condition), sort_keys=True)
+    query = f"SELECT id FROM profiles_profile WHERE {sql}"  # noqa: S608  (placeholders only)
+    question = Question(name, "profile", query, tuple(params))
+    return moment.sets.who_has(question, condition.attribute, sql)
 
 
 def list_people(condition: ListCondition, moment: Moment) -> BitMap:
-    members = fetch_bitmap("SELECT profile_id FROM profiles_listmember WHERE list_id = %s", [condition.id])
+    members = moment.sets.who(on_list(condition.id))
     return members if condition.member else moment.live - members
 
 
-def reachable(channel: Channel) -> BitMap:
-    """Who has a usable address of `channel`: subscribed and not suppressed."""
-    return bitmap_of(Address.objects.filter(channel=channel).usable().values_list("profile_id"))
-
-
 def reachable_people(condition: ReachableCondition, moment: Moment) -> BitMap:
-    people = reachable(condition.channel)
+    people = moment.sets.who(reachable_on(condition.channel))
     return people if condition.value else moment.live - people
 
 

@@ -43,6 +43,7 @@ from retargeting.interactions.index.folding import fold_all
 from retargeting.interactions.ingest import record_custom_events
 from retargeting.orchestrations.models import Kind, Label, MessageStep, Orchestration
 from retargeting.profiles.models import Address, ListMember, Profile, ProfileList
+from retargeting.profiles.sets.refreshing import refresh
 
 LOCK = 7002
 """One load at a time; a second one waits, and then finds the data there."""
@@ -76,6 +77,7 @@ def load(*, size: int, seed: int, now: datetime) -> Loaded | None:
     with connection.cursor() as cursor:
         cursor.execute(f"ANALYZE {', '.join(TABLES)}")
     fold_all()
+    refresh(look_for_attributes=True)
     return loaded
 
 

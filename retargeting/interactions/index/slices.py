@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from pyroaring import BitMap
 
+from retargeting.bitmaps import bytes_of
+
 Ids = npt.NDArray[np.uint32]
 Slices = list[BitMap]
 """No slices are counts of zero; the last slice is never empty."""
@@ -62,11 +64,7 @@ def add_to(total: Slices, more: Slices) -> None:
 
 def size(slices: Sequence[BitMap]) -> int:
     """About how many bytes they take in memory."""
-    statistics = [members.get_statistics() for members in slices]
-    return sum(
-        200 + each["n_bytes_array_containers"] + each["n_bytes_run_containers"] + each["n_bytes_bitset_containers"]
-        for each in statistics
-    )
+    return sum(map(bytes_of, slices))
 
 
 def copy(slices: Slices) -> Slices:

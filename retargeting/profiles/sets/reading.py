@@ -1,0 +1,185 @@
+"""Sets of people that are kept and brought up to date: everybody, the reachable, those on a list, those who are so.
+
+A set is kept with the snapshot of the database in which it was worked out. Each statement that changes people notes
+whom, in its transaction. So a set is out of date exactly in those whom transactions noted that its snapshot did not
+see: only they are asked about again, and the answer is exact, whoever writes meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from django.db import connection
+from pyroaring import BitMap
+
+from retargeting.bitmaps import bytes_of, fetch_bitmap, unpack
+from retargeting.conditions.nodes import Channel
+from retargeting.memory import Memory
+
+MEMORY = Memory()
+CHANNELS = frozenset(map(str, Channel))
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Who is in a set: `sql` gives their ids in one column, `topic` is what the answer changes with.
+
+    Without a `name` the answer is not kept: it changes with time as well.
+    """
+
+    name: str
+    topic: str
+    sql: str
+    params: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A view of the database. `text` is PostgreSQL's form of it: xmin:xmax:those in progress between."""
+
+    cluster: int
+    text: str
+
+    @property
+    def xmin(self) -> int:
+        return int(self.text.partition(":")[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A set as it was in a snapshot."""
+
+    members: BitMap
+    snapshot: Snapshot
+
+
+EVERYBODY = Question("everybody", "profile", "SELECT id FROM profiles_profile")
+
+
+def reachable_on(channel: Channel) -> Question:
+    """Who has a usable address: subscribed and not suppressed."""
+    return Question(
+        f"reachable:{channel}",
+        str(channel),
+        "SELECT profile_id FROM profiles_address AS a WHERE channel = %s AND subscribed AND NOT EXISTS "
+        "(SELECT FROM profiles_suppression AS s WHERE s.channel = a.channel AND s.address = a.address)",
+        (str(channel),),
+    )
+
+
+def on_list(id: int) -> Question:
+    return Question(f"list:{id}", f"list:{id}", "SELECT profile_id FROM profiles_listmember WHERE list_id = %s", (id,))
+
+
+class Sets:
+    """All questions of one snapshot of the database."""
+
+    def __init__(self) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                SELECT (SELECT system_identifier FROM pg_control_system()), pg_current_snapshot()::text,
+                       pg_current_xact_id_if_assigned() IS NOT NULL,
+                       (SELECT generation FROM profiles_setstate), (SELECT horizon FROM profiles_setstate)
+                """
+            )
+            cluster, text, self.writing, self.generation, self.horizon = cursor.fetchone() or (0, "", True, None, None)
+        self.snapshot = Snapshot(cluster, text)
+
+    generation: UUID | None
+    """None: nothing may be kept, since nobody sees to the notes of changes."""
+
+    horizon: int | None
+    """Notes of transactions below are gone, and with them the use of sets from before."""
+
+    writing: bool
+    """Whether the transaction around may have changed people itself: what it sees may be undone, and is not kept."""
+
+    def who(self, question: Question) -> BitMap:
+        """The answer as of this snapshot: a set of the caller's own."""
+        kept = self._kept(question.name)
+        members = fetch_bitmap(question.sql, question.params) if kept is None else self.corrected(kept, question)
+        self._keep(question.name, members)
+        return members.copy()
+
+    def who_has(self, question: Question, attribute: str, condition: str) -> BitMap:
+        """As `who`, for a `condition` on the `attributes` of a profile: where its values are few, they are asked."""
+        name = f"attribute:{attribute}"
+        stored = self.stored([name]).get(name)
+        if stored is None or (question.name and MEMORY.get(self._name(question.name)) is not None):
+            return self.who(question)
+        rows = _fetch(
+            "SELECT members FROM (SELECT members, CASE WHEN value IS NULL THEN '{}' "
+            "ELSE jsonb_build_object(attribute, value) END AS attributes "
+            f"FROM profiles_attributevalue WHERE attribute = %s) AS profile WHERE {condition}",
+            [attribute, *question.params],
+        )
+        members = BitMap.union(*(unpack(row[0]) for row in rows)) if rows else BitMap()
+        members = self.corrected(Kept(members, stored.snapshot), question)
+        self._keep(question.name, members)
+        return members.copy()
+
+    def corrected(self, kept: Kept, question: Question) -> BitMap:
+        changed = self.changed(question.topic, kept.snapshot)
+        if not changed:
+            return kept.members
+        again = fetch_bitmap(
+            f"SELECT id FROM ({question.sql}) AS people (id) WHERE id = ANY(%s)",
+            [*question.params, changed.to_array().tolist()],
+        )
+        return (kept.members - changed) | again
+
+    def changed(self, topic: str, since: Snapshot) -> BitMap:
+        """Whom transactions noted that `since` did not see and this snapshot does."""
+        unseen = (
+            "FROM profiles_change WHERE topic = %s AND transaction >= %s "
+            "AND NOT pg_visible_in_snapshot(transaction::text::xid8, %s::pg_snapshot)"
+        )
+        params = [topic, since.xmin, since.text]
+        query = f"SELECT unnest(ids) {unseen}"
+        if topic in CHANNELS:
+            query += (
+                " UNION SELECT profile_id FROM profiles_address WHERE channel = %s "
+                f"AND address IN (SELECT unnest(addresses) {unseen})"
+            )
+            params += [topic, *params]
+        return fetch_bitmap(query, params)
+
+    def stored(self, names: Sequence[str]) -> dict[str, Kept]:
+        """Those of the sets that are stored and can still be brought up to date."""
+        if self.generation is None:
+            return {}
+        rows = _fetch(
+            "SELECT name, snapshot::text, members FROM profiles_peopleset WHERE name = ANY(%s) AND cluster = %s",
+            [list(names), self.snapshot.cluster],
+        )
+        return {
+            name: Kept(BitMap() if members is None else unpack(members), Snapshot(self.snapshot.cluster, text))
+            for name, text, members in rows
+        }
+
+    def _kept(self, name: str) -> Kept | None:
+        if not name:
+            return None
+        kept: Kept | None = MEMORY.get(self._name(name)) if self.generation is not None else None
+        if kept is not None and self.horizon is not None and kept.snapshot.xmin >= self.horizon:
+            return kept
+        return self.stored([name]).get(name)
+
+    def _keep(self, name: str, members: BitMap) -> None:
+        if name and self.generation is not None and not self.writing:
+            MEMORY.keep(self._name(name), Kept(members, self.snapshot), bytes_of(members))
+
+    def _name(self, name: str) -> tuple[Any, ...]:
+        return self.generation, self.snapshot.cluster, name
+
+
+def _fetch(query: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """In binary, since the members are."""
+    connection.ensure_connection()
+    with psycopg.Cursor(connection.connection) as cursor:
+        return cursor.execute(query, params, binary=True).fetchall()
