@@ -12,6 +12,7 @@ class AutomationsConfig(AppConfig):
         from django.urls import reverse
 
         from automations.models import Automation
+        from retargeting.audiences import used
         from retargeting.web import navigation, searching
 
         def find(words: str, limit: int) -> Iterator[searching.Hit]:
@@ -22,6 +23,12 @@ class AutomationsConfig(AppConfig):
         def current() -> int:
             return Automation.objects.filter(archived_at=None).count()
 
+        def entered_segments() -> Iterator[tuple[str, object]]:
+            for automation in Automation.objects.filter(archived_at=None, trigger__has_key="segment"):
+                entered = {"kind": "segment", "id": automation.trigger["segment"], "member": True}
+                yield f"the automation {automation}", {"match": "all", "conditions": [entered]}
+
+        used.register(entered_segments)
         navigation.register(
             navigation.Entry("Reach people", "Automations", "automations", "route", order=20, count=current)
         )

@@ -89,7 +89,7 @@ class IdempotentRequest(models.Model):
 
 
 # The names of pages by what they show; higher rooms have them.
-PAGES = {"campaign": "campaign", "label": "label", "profile": "person", "segment": "segment"}
+PAGES = {"campaign": "campaign", "label": "label", "profile": "person", "profilelist": "list", "segment": "segment"}
 
 
 class Activity(models.Model):

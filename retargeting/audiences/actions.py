@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 
 from retargeting.accounts.actions import Actor, note
@@ -11,6 +12,7 @@ from retargeting.audiences.used import places_of
 from retargeting.conditions import codec
 from retargeting.conditions.nodes import Group
 from retargeting.conditions.wording import sentence
+from retargeting.queue import enqueue
 
 SEGMENT_LOCK = 7001
 """One segment is saved at a time: two at once could close a circle that neither sees."""
@@ -29,10 +31,26 @@ def _lock_segments() -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [SEGMENT_LOCK])
 
 
+def _check_name(name: str, segment: Segment | None = None) -> None:
+    """Raises ValidationError where the name is taken; the lock keeps it free until this transaction is over."""
+    others = Segment.objects.filter(name=name)
+    if (others.exclude(pk=segment.pk) if segment else others).exists():
+        raise ValidationError({"name": "There is a segment of that name already."})
+
+
+def _count_soon(segment: Segment) -> None:
+    """What was saved has another size from now on; a worker counts it once this is committed."""
+    enqueue("retargeting.audiences.tasks.count_segment", segment.pk)
+
+
 @transaction.atomic
 def create_segment(*, actor: Actor, name: str, audience: Group) -> Segment:
-    """Save a tree under a name. Raises ConditionErrors where it refers to what does not exist."""
+    """Save a tree under a name.
+
+    Raises ValidationError where the name is taken, ConditionErrors where the tree refers to what does not exist.
+    """
     _lock_segments()
+    _check_name(name)
     names = references.check(audience, path="/audience")
     segment = Segment.objects.create(name=name, audience=codec.encode(audience))
     note(
@@ -41,6 +59,7 @@ def create_segment(*, actor: Actor, name: str, audience: Group) -> Segment:
         instance=segment,
         summary=f"Created the segment {name}: {sentence(audience, names)}",
     )
+    _count_soon(segment)
     return segment
 
 
@@ -48,16 +67,21 @@ def create_segment(*, actor: Actor, name: str, audience: Group) -> Segment:
 def update_segment(
     *, actor: Actor, segment: Segment, name: str | None = None, audience: Group | None = None
 ) -> Segment:
-    """Rename a segment or give it another tree. Raises ConditionErrors, also for a circle of segments."""
+    """Rename a segment or give it another tree.
+
+    Raises ValidationError where the name is taken, and ConditionErrors, also for a circle of segments.
+    """
     _lock_segments()
     changes = []
     if name is not None and name != segment.name:
+        _check_name(name, segment)
         changes.append(f"name from {segment.name} to {name}")
         segment.name = name
     if audience is not None and codec.encode(audience) != segment.audience:
         names = references.check(audience, path="/audience", segment=segment)
         changes.append(f"audience to: {sentence(audience, names)}")
         segment.audience = codec.encode(audience)
+        _count_soon(segment)
     if changes:
         segment.save()
         summary = f"Changed the segment {segment.name}: {'; '.join(changes)}"

@@ -24,6 +24,7 @@ from retargeting.audiences.engine import evaluate
 from retargeting.audiences.explain import explain
 from retargeting.audiences.models import Segment
 from retargeting.audiences.references import References
+from retargeting.audiences.summaries import SegmentRow, segment_rows
 from retargeting.conditions import codec
 from retargeting.conditions.facts import EventFact, InteractionFact
 from retargeting.conditions.values import parse_date
@@ -198,15 +199,36 @@ def _event(fact: InteractionFact | EventFact | None) -> dict[str, Any] | None:
 
 class SegmentSerializer(StrictSerializer, serializers.ModelSerializer[Segment]):
     audience = TreeField(help_text="A tree in the language of conditions.")
-    sentence = serializers.SerializerMethodField()
+    sentence = serializers.SerializerMethodField(help_text="null when it refers to something that is gone.")
+    count = serializers.SerializerMethodField(help_text="People at `counted_at`; null as above.")
+    counted_at = serializers.SerializerMethodField()
+    used_in = serializers.SerializerMethodField(help_text="What would stop it from being deleted, in words.")
 
     class Meta:
         model = Segment
-        fields = ["id", "name", "audience", "sentence", "created_at", "updated_at"]
+        fields = [
+            "id", "name", "audience", "sentence", "count", "counted_at", "used_in", "created_at", "updated_at",
+        ]  # fmt: skip
 
-    def get_sentence(self, segment: Segment) -> str:
-        tree = codec.decode(segment.audience)
-        return str(sentence(tree, references.look_up(tree)))
+    def row(self, segment: Segment) -> SegmentRow:
+        """Counted once: by the view for a whole page, here for a single one."""
+        rows: dict[int, SegmentRow] = self.context["rows"]
+        if segment.pk not in rows:
+            [rows[segment.pk]] = segment_rows([segment])
+        return rows[segment.pk]
+
+    def get_sentence(self, segment: Segment) -> str | None:
+        words = self.row(segment).sentence
+        return None if words is None else str(words)
+
+    def get_count(self, segment: Segment) -> int | None:
+        return self.row(segment).count
+
+    def get_counted_at(self, segment: Segment) -> datetime:
+        return self.row(segment).as_of
+
+    def get_used_in(self, segment: Segment) -> list[str]:
+        return self.row(segment).places
 
 
 @extend_schema(tags=["audiences"])
@@ -225,6 +247,15 @@ class SegmentViewSet(
     filterset_fields = {"name": ["exact", "icontains"]}
     ordering = ("id",)
     lookup_value_regex = r"\d{1,18}"
+    rows: dict[int, SegmentRow]
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        return {**super().get_serializer_context(), "rows": getattr(self, "rows", {})}
+
+    def paginate_queryset(self, queryset: Any) -> Any:
+        page = super().paginate_queryset(queryset)
+        self.rows = {row.segment.pk: row for row in segment_rows(page or [])}
+        return page
 
     def perform_create(self, serializer: serializers.BaseSerializer[Segment]) -> None:
         serializer.instance = actions.create_segment(actor=self.caller, **serializer.validated_data)

@@ -11,7 +11,10 @@ class AudiencesConfig(AppConfig):
     def ready(self) -> None:
         from django.urls import reverse
 
+        from retargeting import clock
+        from retargeting.audiences import tasks, used
         from retargeting.audiences.models import Segment
+        from retargeting.profiles import used as lists_used
         from retargeting.web import navigation, searching
 
         def find(words: str, limit: int) -> Iterator[searching.Hit]:
@@ -22,3 +25,5 @@ class AudiencesConfig(AppConfig):
             navigation.Entry("People", "Audiences", "audiences", "filter", order=20, count=Segment.objects.count)
         )
         searching.register(searching.Searcher("Segments", find, order=40))
+        lists_used.register(used.places_of_lists)
+        clock.every(600, tasks.count_uncounted)

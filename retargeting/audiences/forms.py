@@ -20,14 +20,4 @@ class SegmentForm(forms.Form):
 
     def __init__(self, *args: Any, segment: Segment | None = None, url: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.segment = segment
         self.fields["audience"] = AudienceField(segment=segment, url=url)
-
-    def clean_name(self) -> str:
-        name: str = self.cleaned_data["name"]
-        others = Segment.objects.filter(name=name)
-        if self.segment is not None:
-            others = others.exclude(pk=self.segment.pk)
-        if others.exists():
-            raise forms.ValidationError("There is a segment of that name already.")
-        return name

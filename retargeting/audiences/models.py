@@ -22,3 +22,19 @@ class Segment(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class SegmentSize(models.Model):
+    """How many people a segment had on a day (UTC), as last counted on that day."""
+
+    segment = models.ForeignKey(Segment, on_delete=models.CASCADE, related_name="sizes")
+    day = models.DateField()
+    people = models.PositiveIntegerField()
+    counted_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["day"]
+        constraints = [models.UniqueConstraint(fields=["segment", "day"], name="segment_size_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.people:,} on {self.day}"

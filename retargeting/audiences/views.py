@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Count
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.functional import cached_property
 from django.views.decorators.http import require_POST
@@ -20,18 +19,18 @@ from retargeting.audiences.builder.field import AudienceField, answer, option_li
 from retargeting.audiences.filters import SegmentFilter
 from retargeting.audiences.forms import SegmentForm, TryForm
 from retargeting.audiences.models import Segment
-from retargeting.audiences.used import places, places_of
+from retargeting.audiences.summaries import segment_rows
+from retargeting.audiences.used import places_of
 from retargeting.conditions import codec
 from retargeting.conditions.errors import ConditionErrors
-from retargeting.conditions.nodes import Group, Match
-from retargeting.conditions.wording import Sentence, sentence
-from retargeting.profiles.models import ProfileList
+from retargeting.conditions.wording import sentence
 from retargeting.web import access, navigation
-from retargeting.web.confirming import ConfirmView
+from retargeting.web.charts import Trend
+from retargeting.web.confirming import ConfirmView, in_use
 from retargeting.web.lists import ListView
 
 FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,99}")
-FIRST_MEMBERS = 20
+TREND_DAYS = 90
 
 
 def field_name(request: HttpRequest) -> str:
@@ -63,44 +62,8 @@ class TryAudience(FormView):
         return self.render_to_response(self.get_context_data(form=form))
 
 
-@dataclass(frozen=True)
-class SegmentRow:
-    segment: Segment
-    count: int | None
-    sentence: Sentence | None
-    places: list[str]
-
-
-def segment_rows(segments: Iterable[Segment]) -> list[SegmentRow]:
-    """Segments with numbers and sentences, all from one evaluation; what refers to something gone has neither."""
-    used = places()
-    trees = [(segment, codec.decode(segment.audience)) for segment in segments]
-    everything = Group(Match.ANY, tuple(tree for _, tree in trees))
-    broken: set[int] = set()
-    try:
-        names = references.check(everything)
-    except ConditionErrors as errors:
-        names = references.look_up(everything)
-        broken = {int(error.path.split("/")[2]) for error in errors.errors}
-    whole = [tree for index, (_, tree) in enumerate(trees) if index not in broken]
-    numbers = iter(_sizes(whole))
-    rows = []
-    for index, (segment, tree) in enumerate(trees):
-        fine = index not in broken
-        number, words = (next(numbers), sentence(tree, names)) if fine else (None, None)
-        rows.append(SegmentRow(segment, number, words, used.get(segment.pk, [])))
-    return rows
-
-
-def _sizes(trees: Sequence[Group]) -> list[int]:
-    if not trees:
-        return []
-    sizes = engine.evaluate(Group(Match.ANY, tuple(trees))).counts
-    return [sizes[f"/conditions/{index}"] for index in range(len(trees))]
-
-
 class AudienceList(ListView):
-    """The segments with their numbers as of now, and the lists."""
+    """The segments with their numbers as of now."""
 
     queryset = Segment.objects.all()
     filterset_class = SegmentFilter
@@ -114,16 +77,50 @@ class AudienceList(ListView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context = super().get_context_data(**kwargs)
         context["rows"] = segment_rows(context["object_list"])
-        if not self.is_fragment:
-            context["lists"] = ProfileList.objects.annotate(size=Count("members"))
         return context
+
+
+class SegmentPage(DetailView):
+    """A segment as it stands: how many people now and by channel, who they are in words, and how that has changed."""
+
+    model = Segment
+    template_name = "audiences/segment.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        segment: Segment = self.object
+        sizes = list(segment.sizes.order_by("-day").values_list("day", "people", "counted_at")[:TREND_DAYS])[::-1]
+        tree = codec.decode(segment.audience)
+        context: dict[str, Any] = {
+            "trend": Trend(f"People in {segment}, by day", "people", [(day, people) for day, people, _ in sizes]),
+            "kept_at": sizes[-1][2] if sizes else None,
+            "places": places_of(segment),
+        }
+        try:
+            names = references.check(tree)
+        except ConditionErrors as errors:
+            context["problems"] = [error.message for error in errors.errors]
+        else:
+            evaluation = engine.evaluate(tree)
+            context["evaluation"] = evaluation
+            context["count"] = len(evaluation.members)
+            context["sentence"] = sentence(tree, names)
+            context["changes"] = _changes(len(evaluation.members), evaluation.as_of, sizes)
+        return super().get_context_data(**context, **kwargs)
+
+
+def _changes(count: int, as_of: datetime, sizes: list[tuple[date, int, datetime]]) -> list[tuple[int, int]]:
+    """(days ago, change since then) for a week and a month, where a size of just that day was kept."""
+    kept = {day: people for day, people, _ in sizes}
+    today = as_of.astimezone(UTC).date()
+    earlier = ((days, kept.get(today - timedelta(days=days))) for days in (7, 30))
+    return [(days, count - people) for days, people in earlier if people is not None]
 
 
 class SegmentEditor(FormView):
     """A new segment, or one with `pk`. Who only looks may turn the controls, but not save."""
 
     form_class = SegmentForm
-    template_name = "audiences/segment.html"
+    template_name = "audiences/segment_edit.html"
 
     @cached_property
     def segment(self) -> Segment | None:
@@ -154,8 +151,11 @@ class SegmentEditor(FormView):
         except ConditionErrors as errors:
             form.add_error("audience", [error.message for error in errors.errors])
             return self.form_invalid(form)
+        except ValidationError as error:
+            form.add_error(None, error)
+            return self.form_invalid(form)
         messages.success(self.request, f"Saved the segment {segment.name}.")
-        self.success_url = reverse("audiences")
+        self.success_url = reverse("segment", args=[segment.pk])
         return super().form_valid(form)
 
 
@@ -173,9 +173,8 @@ class SegmentDelete(ConfirmView):
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         if used := places_of(self.segment):
-            layout = "web/dialog.html" if getattr(request, "htmx", None) else "base.html"
-            context = {"segment": self.segment, "places": used, "layout": layout}
-            return render(request, "audiences/segment_used.html", context)
+            back = reverse("segment", args=[self.segment.pk])
+            return in_use(request, title=f"{self.segment} is in use", places=used, back=back)
         return super().get(request, *args, **kwargs)
 
     def question(self) -> dict[str, Any]:
@@ -196,15 +195,3 @@ class SegmentDelete(ConfirmView):
         navigation.forget_counts()
         messages.success(self.request, f"Deleted the segment {name}.")
         return reverse("audiences")
-
-
-class ListPage(DetailView):
-    """A fixed list: how many there are, and the first of them."""
-
-    model = ProfileList
-    context_object_name = "list"
-    template_name = "audiences/list.html"
-
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        members = self.object.members.select_related("profile").order_by("profile__external_id")
-        return super().get_context_data(members=members[:FIRST_MEMBERS], count=members.count(), **kwargs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, Exists, OuterRef, Prefetch
+from django.db.models import Exists, OuterRef, Prefetch
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.urls import path
@@ -19,7 +19,7 @@ from rest_framework.routers import SimpleRouter
 from retargeting.accounts.api import ApiView, ApiViewSet
 from retargeting.accounts.models import Scope
 from retargeting.api.bulk import MAX_ITEMS, items_of, reported
-from retargeting.api.errors import Unprocessable
+from retargeting.api.errors import Conflict, Unprocessable
 from retargeting.api.parsers import BatchJSONParser
 from retargeting.api.serializers import ItemErrorSerializer, StrictSerializer
 from retargeting.conditions.reading import show, step_into
@@ -160,6 +160,9 @@ class ListSerializer(StrictSerializer, serializers.ModelSerializer[ProfileList])
 class ListMembersSerializer(serializers.Serializer[Any]):
     add = serializers.ListField(child=serializers.CharField(), required=False, help_text="External ids.")
     remove = serializers.ListField(child=serializers.CharField(), required=False, help_text="External ids.")
+    put_back = serializers.BooleanField(
+        required=False, help_text="Add people as well who were taken off the list by hand; false if left out."
+    )
 
 
 class ListMembersChangedSerializer(serializers.Serializer[Any]):
@@ -180,7 +183,7 @@ class ListViewSet(
     """Fixed lists of people, to be used in conditions."""
 
     serializer_class = ListSerializer
-    queryset = ProfileList.objects.annotate(size=Count("members"))
+    queryset = ProfileList.objects.with_size()
     filterset_fields = {"name": ["exact", "icontains"]}
     ordering = ("name",)
     lookup_value_regex = "[0-9]{1,18}"
@@ -196,7 +199,10 @@ class ListViewSet(
         serializer.instance = self.get_queryset().get(pk=serializer.instance.pk)
 
     def perform_destroy(self, instance: ProfileList) -> None:
-        actions.delete_list(actor=self.caller, profile_list=instance)
+        try:
+            actions.delete_list(actor=self.caller, profile_list=instance)
+        except actions.ListInUse as error:
+            raise Conflict(str(error)) from error
 
     @extend_schema(
         request=ListMembersSerializer,
@@ -205,7 +211,10 @@ class ListViewSet(
     )
     @action(detail=True, methods=["post"], parser_classes=[BatchJSONParser], filterset_fields=None)
     def members(self, request: Request, pk: str) -> Response:
-        """Put people on the list and take others off, up to 10,000 each."""
+        """Put people on the list and take others off, up to 10,000 each.
+
+        Those who were taken off by hand on the list's page come back as errors, unless "put_back" is true.
+        """
         profile_list = self.get_object()
         given = _member_changes(request.data)
         changed = actions.change_members(actor=self.caller, profile_list=profile_list, **given)
@@ -213,14 +222,17 @@ class ListViewSet(
         return Response({"added": changed.added, "removed": changed.removed, "errors": errors})
 
 
-def _member_changes(data: object) -> dict[str, list[Any]]:
+def _member_changes(data: object) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise Unprocessable([("", f'Expected an object with "add" and "remove", got {show(data)}.')])
-    if unknown := [key for key in data if key not in {"add", "remove"}]:
+    if unknown := [key for key in data if key not in {"add", "remove", "put_back"}]:
         raise Unprocessable(
-            (step_into("", key), 'Unknown key. Allowed here: "add", "remove".') for key in unknown[:100]
+            (step_into("", key), 'Unknown key. Allowed here: "add", "remove", "put_back".') for key in unknown[:100]
         )
-    return {name: items_of({name: items}, name) for name, items in data.items()}
+    if not isinstance(put_back := data.get("put_back", False), bool):
+        raise Unprocessable([("/put_back", f"Expected true or false, got {show(put_back)}.")])
+    changes = {name: items_of({name: data[name]}, name) for name in ("add", "remove") if name in data}
+    return {**changes, "put_back": put_back}
 
 
 router = SimpleRouter()

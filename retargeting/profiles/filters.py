@@ -7,8 +7,16 @@ from django.core.cache import cache
 from django.db.models import Exists, OuterRef
 from django.db.models.fields.json import KT
 
-from retargeting.profiles.models import CHANNEL_CHOICES, Address, Profile
-from retargeting.profiles.querysets import ProfileQuerySet
+from retargeting.profiles.models import (
+    CHANNEL_CHOICES,
+    Address,
+    ListMember,
+    ListRemoval,
+    MemberSource,
+    Profile,
+    ProfileList,
+)
+from retargeting.profiles.querysets import ListMemberQuerySet, ProfileListQuerySet, ProfileQuerySet
 from retargeting.web.lists import SearchFilter
 
 CHOICES_SECONDS = 600
@@ -49,3 +57,33 @@ class ProfileFilter(django_filters.FilterSet):
 
     def reach(self, queryset: ProfileQuerySet, name: str, value: str) -> ProfileQuerySet:
         return queryset.filter(Exists(Address.objects.usable().on(value).filter(profile=OuterRef("pk"))))
+
+
+class ListFilter(django_filters.FilterSet):
+    q = SearchFilter(label="Search lists", placeholder="Name", method="search")
+
+    class Meta:
+        model = ProfileList
+        fields: list[str] = []
+
+    def search(self, queryset: ProfileListQuerySet, name: str, value: str) -> ProfileListQuerySet:
+        return queryset.named_like(value)
+
+
+class RemovalFilter(django_filters.FilterSet):
+    q = SearchFilter(label="Search people", placeholder="External id, email or phone", method="search")
+
+    class Meta:
+        model = ListRemoval
+        fields: list[str] = []
+
+    def search(self, queryset: ListMemberQuerySet, name: str, value: str) -> ListMemberQuerySet:
+        return queryset.search(value)
+
+
+class MemberFilter(RemovalFilter):
+    source = django_filters.ChoiceFilter(label="Added", choices=MemberSource, empty_label="In any way")
+
+    class Meta:
+        model = ListMember
+        fields: list[str] = []

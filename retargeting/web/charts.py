@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
+from itertools import pairwise
 
 LINE_WIDTH, LINE_HEIGHT = 120, 32
 BARS_WIDTH, BARS_HEIGHT = 720, 200
@@ -92,6 +94,49 @@ class Drawing:
     lines: list[tuple[float, float]]
     bars: list[Bar]
     ticks: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Trend:
+    """A number by day as a line from nought upwards; the line passes over days without a number."""
+
+    title: str
+    unit: str
+    values: Sequence[tuple[date, int]]
+
+    def rows(self) -> list[tuple[date, int, int | None]]:
+        """(day, number, change against the row before), the latest day first."""
+        numbers = [value for _, value in self.values]
+        changes = [None, *(value - old for old, value in pairwise(numbers))]
+        return [(day, value, change) for (day, value), change in zip(self.values, changes, strict=True)][::-1]
+
+    def drawing(self) -> TrendDrawing | None:
+        """None without at least two days."""
+        if len(self.values) < 2:
+            return None
+        first, last = self.values[0][0], self.values[-1][0]
+        top = nice_top(max(value for _, value in self.values))
+        places = [
+            (BARS_WIDTH * (day - first) / (last - first), BARS_HEIGHT * (1 - value / top))
+            for day, value in self.values
+        ]
+        points = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+        area = f"0,{BARS_HEIGHT} {points} {BARS_WIDTH},{BARS_HEIGHT}"
+        lines = [(100 * (1 - share), BARS_HEIGHT * (1 - share), top * share) for share in (0.25, 0.5, 0.75, 1)]
+        return TrendDrawing(BARS_WIDTH, BARS_HEIGHT, points, area, lines, first, last)
+
+
+@dataclass(frozen=True)
+class TrendDrawing:
+    """`lines` are (y in percent, y, value)."""
+
+    width: int
+    height: int
+    points: str
+    area: str
+    lines: list[tuple[float, float, float]]
+    first: date
+    last: date
 
 
 def nice_top(value: float) -> float:

@@ -43,6 +43,16 @@ def ask(request: HttpRequest, **context: Any) -> HttpResponse:
     return response
 
 
+def in_use(request: HttpRequest, *, title: str, places: list[str], back: str) -> HttpResponse:
+    """Show web/in_use.html: why something cannot be deleted, as a page or for the dialog."""
+    htmx = getattr(request, "htmx", None)
+    layout = "web/dialog.html" if htmx and htmx.target == "dialog" else "base.html"
+    context = {"layout": layout, "title": title, "places": places, "back": back}
+    response = render(request, "web/in_use.html", context)
+    response["Vary"] = "HX-Request, HX-Target"
+    return response
+
+
 def go(request: HttpRequest, url: str) -> HttpResponse:
     """A redirect of the whole page, also for a request made by HTMX."""
     if getattr(request, "htmx", None):

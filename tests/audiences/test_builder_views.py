@@ -44,7 +44,7 @@ def segment_of(tree: dict, name: str = "Some") -> Segment:
 
 
 def page_of(client: Client, segment: Segment) -> str:
-    response = client.get(reverse("segment", args=[segment.pk]))
+    response = client.get(reverse("segment-edit", args=[segment.pk]))
     assert response.status_code == 200
     return response.content.decode()
 
@@ -145,7 +145,7 @@ def test_a_target_of_one_channel_offers_the_events_of_that_channel(marketer_clie
 
 def test_without_javascript_a_button_shows_the_page_again_and_saves_nothing(marketer_client, cast):
     segment = segment_of(not_opened(cast))
-    url = reverse("segment", args=[segment.pk])
+    url = reverse("segment-edit", args=[segment.pk])
     html = page_of(marketer_client, segment)
     response = marketer_client.post(
         url, submitted(html, **{"audience-op": f"delete:{first(html, 'r')}"}), content_type=FORM
@@ -202,7 +202,7 @@ def test_a_segment_cannot_come_to_contain_itself(marketer_client, cast):
     form = QueryDict(submitted(html), mutable=True)
     row = first(html, "r")
     form[f"audience-{row}-what"], form[f"audience-{row}-segment"] = "segment", str(outer.pk)
-    response = marketer_client.post(reverse("segment", args=[inner.pk]), form.urlencode(), content_type=FORM)
+    response = marketer_client.post(reverse("segment-edit", args=[inner.pk]), form.urlencode(), content_type=FORM)
     assert "would contain itself" in response.content.decode()
     inner.refresh_from_db()
     assert inner.audience["conditions"][0]["kind"] == "attribute"
@@ -235,7 +235,7 @@ def test_a_viewer_turns_the_controls_and_saves_nothing(viewer_client, cast):
     assert "Save segment" not in html
     assert total(change(viewer_client, html)) == "2"
     response = viewer_client.post(
-        reverse("segment", args=[segment.pk]), submitted(html, name="Mine"), content_type=FORM
+        reverse("segment-edit", args=[segment.pk]), submitted(html, name="Mine"), content_type=FORM
     )
     assert response.status_code == 403
     assert viewer_client.post(reverse("segment-delete", args=[segment.pk])).status_code == 403
@@ -249,9 +249,9 @@ ADDRESSES = [
     ("audience-builder-options", []),
     ("segment-create", []),
     ("segment", [1]),
+    ("segment-edit", [1]),
     ("segment-builder", [1]),
     ("segment-delete", [1]),
-    ("list", [1]),
 ]
 
 
@@ -267,7 +267,7 @@ def test_a_list_shows_how_many_and_who(marketer_client, cast):
         ListMember.objects.create(list=made, profile=person)
     html = marketer_client.get(reverse("list", args=[made.pk])).content.decode()
     assert "2 people" in html
-    assert "Guests" in marketer_client.get(reverse("audiences")).content.decode()
+    assert "Guests" in marketer_client.get(reverse("lists")).content.decode()
 
 
 # Posted nonsense.
@@ -384,8 +384,8 @@ def test_the_list_asks_no_more_often_for_more_segments(marketer_client, cast):
 
 
 def test_more_rows_of_a_kind_ask_no_more_often_for_what_they_offer(marketer_client, cast):
-    url = reverse("segment", args=[segment_of(not_opened(cast)).pk])
+    url = reverse("segment-edit", args=[segment_of(not_opened(cast)).pk])
     marketer_client.get(url)
     few = queries_of(marketer_client, url)
     many = segment_of({"match": "any", "conditions": not_opened(cast)["conditions"] * 20}, "Many")
-    assert queries_of(marketer_client, reverse("segment", args=[many.pk])) <= few
+    assert queries_of(marketer_client, reverse("segment-edit", args=[many.pk])) <= few

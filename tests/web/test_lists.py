@@ -22,7 +22,7 @@ QUERIES = {
     "person": 9,
     "label": 5,
     "outbox-message": 5,
-    "search": 7,
+    "search": 8,
 }
 
 

@@ -30,6 +30,7 @@ CHANNELS = {
 # Every status of anything that has one: its tone and its icon. The word comes from the caller.
 STATUSES = {
     "draft": ("quiet", "pencil"),
+    "uploaded": ("warning", "pencil"),
     "scheduled": ("accent", "calendar"),
     "preparing": ("accent", "loader-2"),
     "running": ("accent", "player-play"),
@@ -91,6 +92,12 @@ def rate(part: Any, whole: Any) -> str:
 def points(value: float) -> str:
     """1.2 → +1.2 pt: a difference between two rates."""
     return f"{value:+.1f} pt".replace("-", "−")
+
+
+@register.filter
+def signed(value: int) -> str:
+    """1200 → +1,200: a number against an earlier one."""
+    return f"{value:+,}".replace("-", "−") if value else "±0"
 
 
 @register.filter
@@ -173,6 +180,11 @@ def sparkline(values: list[float], summary: str, css: str = "") -> dict[str, Any
 
 @register.inclusion_tag("web/bar_chart.html")
 def bar_chart(chart: charts.BarChart) -> dict[str, Any]:
+    return {"chart": chart, "drawing": chart.drawing()}
+
+
+@register.inclusion_tag("web/trend.html")
+def trend(chart: charts.Trend) -> dict[str, Any]:
     return {"chart": chart, "drawing": chart.drawing()}
 
 

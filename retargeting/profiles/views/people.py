@@ -1,3 +1,5 @@
+"""The people, and one of them."""
+
 from __future__ import annotations
 
 from datetime import datetime
