@@ -5,7 +5,7 @@ PORT ?= 8000
 # For the checks, which read the settings but no database.
 NO_DATABASE := DATABASE_URL=postgresql:/// SECRET_KEY=checks
 
-.PHONY: demo run test drill check format pins screenshots
+.PHONY: demo run test drill check format pins screenshots bench bench-small bench-large bench-ingest
 
 demo: .venv-base  ## the product with sample data
 	@exec $(BIN)/python manage.py up --demo --port $(PORT)
@@ -23,7 +23,7 @@ check: .venv-dev  ## style, types, imports, templates, migrations
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
-	$(NO_DATABASE) $(BIN)/mypy retargeting campaigns automations
+	$(NO_DATABASE) $(BIN)/mypy retargeting campaigns automations benchmarks
 	$(BIN)/djlint --lint --quiet templates
 	$(BIN)/python manage.py makemigrations --check --dry-run
 
@@ -34,15 +34,29 @@ format: .venv-dev
 screenshots: .venv-dev  ## the pictures of the README, from the demo
 	$(BIN)/python docs/screenshots.py
 
+bench: .venv-bench  ## a million people and 100 million events: times of the product and of three others
+	$(BIN)/python -m benchmarks.run --size medium $(ARGS)
+
+bench-small: .venv-bench  ## the same with a tenth of it, in a few minutes
+	$(BIN)/python -m benchmarks.run --size small $(ARGS)
+
+bench-large: .venv-bench  ## … with ten times as much: hours, 60 GB of disk, 16 GB of memory
+	$(BIN)/python -m benchmarks.run --size large $(ARGS)
+
+bench-ingest: .venv-bench  ## events through the API while they are folded and asked about
+	$(BIN)/python -m benchmarks.ingest $(ARGS)
+
 pins: .venv-dev  ## compile requirements/*.txt anew from the .in files
 	$(BIN)/python -m pip install --quiet uv
-	cd requirements && for name in base dev; do \
+	cd requirements && for name in base dev bench; do \
 		../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 			--no-emit-index-url --no-header --no-annotate --upgrade $$name.in -o $$name.txt; \
 	done
 
-.PHONY: .venv-base .venv-dev
+.PHONY: .venv-base .venv-dev .venv-bench
 .venv-base:
 	@$(PYTHON) requirements/install.py base
 .venv-dev: .venv-base
 	@$(PYTHON) requirements/install.py dev
+.venv-bench: .venv-base
+	@$(PYTHON) requirements/install.py bench

@@ -21,7 +21,7 @@ from benchmarks.machine import peak
 from benchmarks.people import load_custom_events, load_people, load_plans
 from benchmarks.world import DAY, World, moment_of
 from campaigns.models import Campaign
-from retargeting.interactions.index.folding import fold
+from retargeting.interactions.index.folding import fold_all
 from retargeting.interactions.partitions import CUSTOM_EVENTS, MESSAGE_EVENTS
 from retargeting.orchestrations.models import MessageStep, Orchestration
 from retargeting.profiles.models import Profile, ProfileList
@@ -97,8 +97,7 @@ def _fold(loaded: Loaded) -> None:
     """Fold what is there, and keep the time and the memory that it takes."""
     started = time.perf_counter()
     with peak() as grown:
-        while fold():
-            pass
+        fold_all()
     loaded.fold_seconds += time.perf_counter() - started
     loaded.fold_peak_bytes = max(loaded.fold_peak_bytes, grown[0])
 

@@ -5,42 +5,53 @@ A process of its own, so that what a load needs of memory is not counted with wh
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from benchmarks import database
 
 NOTE = "loaded.json"
 
 
-def loaded(folder: Path) -> dict[str, object] | None:
+def loaded(folder: Path) -> dict[str, Any] | None:
     """What is said of a load that was finished."""
     note = folder / NOTE
     return json.loads(note.read_text()) if note.exists() else None
 
 
-def main(folder: Path, people: int, seed: int, thin: bool) -> None:
-    database.start(folder)
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("people", type=int)
+    parser.add_argument("seed", type=int)
+    parser.add_argument("--thin", action="store_true", help="keep only the rows that the questions read")
+    parser.add_argument("--now", action="store_true", help="a history up to the real present")
+    parser.add_argument("--scale", type=float, default=1.0, help="of about 100 message events a head")
+    options = parser.parse_args()
+    database.start(options.folder)
     from django.core.management import call_command
+    from django.utils import timezone
 
     from benchmarks.generate import load
     from benchmarks.shapes import cut_days
-    from benchmarks.world import World
+    from benchmarks.world import UNTIL, World
 
-    world = World(people, seed)
-    database.stand_still(world.until)
+    world = World(options.people, options.seed, timezone.now() if options.now else UNTIL, options.scale)
+    if not options.now:
+        database.stand_still(world.until)
     call_command("migrate", verbosity=0)
     started = time.perf_counter()
 
     def say(text: str) -> None:
         print(f"{time.perf_counter() - started:7.0f} s  {text}", flush=True)
 
-    outcome = load(world, keep=cut_days(world) if thin else None, say=say)
-    (folder / NOTE).write_text(json.dumps(asdict(outcome), indent=2))
+    outcome = load(world, keep=cut_days(world) if options.thin else None, say=say)
+    (options.folder / NOTE).write_text(json.dumps(asdict(outcome), indent=2))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), "--thin" in sys.argv[4:])
+    main()
