@@ -7,7 +7,7 @@ from typing import Any
 
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -18,12 +18,14 @@ from campaigns import actions
 from campaigns.actions import CampaignError, NotReady
 from campaigns.models import Campaign
 from campaigns.outcomes import outcomes_of
+from campaigns.presence import Presence, presence
 from campaigns.report import report
 from retargeting.accounts.api import ApiViewSet
 from retargeting.accounts.models import Scope
 from retargeting.api.errors import Conflict, Unprocessable
 from retargeting.api.serializers import StrictSerializer
 from retargeting.audiences import references
+from retargeting.audiences.answers import ExplanationSerializer, answer_of
 from retargeting.audiences.api import MomentField, TreeField
 from retargeting.channels.adapter import Result
 from retargeting.conditions import codec
@@ -122,6 +124,25 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
     def get_profile(self, delivery: Delivery) -> str | None:
         names: dict[int, str] = self.context["external_ids"]
         return names.get(delivery.profile_id)
+
+
+class PresenceSerializer(serializers.Serializer[Any]):
+    run = serializers.IntegerField(source="run.number", help_text="The last run of the campaign.")
+    as_of = serializers.DateTimeField(allow_null=True, help_text="The moment its audience was worked out for.")
+    member = serializers.BooleanField(source="was_in", allow_null=True, help_text="Null until that moment.")
+    sentence = serializers.CharField(source="verdict")
+    delivery = serializers.SerializerMethodField()
+    explanation = serializers.SerializerMethodField()
+    as_now = serializers.ListField(help_text="What the explanation knows only as it is now, and not as it was then.")
+
+    @extend_schema_field(DeliverySerializer(allow_null=True))
+    def get_delivery(self, found: Presence) -> dict[str, Any] | None:
+        names = {found.profile.pk: found.profile.external_id}
+        return DeliverySerializer(found.delivery, context={"external_ids": names}).data if found.delivery else None
+
+    @extend_schema_field(ExplanationSerializer(allow_null=True))
+    def get_explanation(self, found: Presence) -> dict[str, Any] | None:
+        return answer_of(found.explanation, past=True) if found.explanation else None
 
 
 @extend_schema(tags=["campaigns"])
@@ -275,6 +296,24 @@ class CampaignViewSet(ApiViewSet):
     def report(self, request: Request, pk: str) -> Response:
         """What became of it, in numbers."""
         return Response(ReportSerializer(report(self.get_object())).data)
+
+    @extend_schema(
+        responses=PresenceSerializer,
+        filters=False,
+        parameters=[OpenApiParameter("profile", required=True, description="External id of the person.")],
+    )
+    @action(detail=True, filterset_fields=[])
+    def explain(self, request: Request, pk: str) -> Response:
+        """Why somebody was in its last run or not, and what became of their message."""
+        campaign = self.get_object()
+        name = request.query_params.get("profile", "").replace("\x00", "")
+        profile = Profile.objects.filter(external_id=name).first()
+        if profile is None:
+            raise Unprocessable([("/profile", "There is no person with this external id.")])
+        found = presence(campaign, profile)
+        if found is None:
+            raise Conflict("This campaign has not been launched: there is no run to explain.")
+        return Response(PresenceSerializer(found).data)
 
     @extend_schema(
         responses=DeliverySerializer(many=True),

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.urls import reverse
 from pyroaring import BitMap
 
 from campaigns.models import Campaign, Run
 from retargeting.audiences import references
+from retargeting.audiences.builder.panel import Line
 from retargeting.audiences.engine import evaluate
 from retargeting.conditions import codec
 from retargeting.conditions.errors import ConditionErrors
-from retargeting.messaging.eligibility import exclusions
+from retargeting.messaging.eligibility import Intent, left_out
 from retargeting.messaging.models import SkipReason
 from retargeting.profiles.models import CHANNEL_CHOICES
 
 UNUSUAL_FACTOR = 2
-
 
 NO_ADDRESS = {
     "push": "no push address",
@@ -33,16 +35,56 @@ def skip_words(reason: SkipReason, channel: str) -> str:
 
 
 @dataclass(frozen=True)
-class Forecast:
-    """`skips` are (why, how many); `recipients` are those who would be sent it. `warnings` ask for a second look."""
+class Reach:
+    """The way from those who match to those who would be sent it. `skips` are disjoint, in the order of asking."""
 
-    matched: int
-    skips: list[tuple[str, int]]
+    matched: BitMap
+    skips: Mapping[SkipReason, BitMap]
+
+    @property
+    def recipients(self) -> BitMap:
+        return self.matched - BitMap.union(*self.skips.values())
+
+    def lines(self, channel: str, url: Callable[[str], str] = lambda part: "") -> Iterator[Line]:
+        """One line a step, for a waterfall. `url` gives where the people of a part are listed."""
+        whole = left = len(self.matched)
+        yield Line("Match", whole, strong=True, bar=bar(0, whole, whole), url=url("matched"))
+        for reason, people in self.skips.items():
+            left -= len(people)
+            yield Line(skip_words(reason, channel), -len(people), bar=bar(left, len(people), whole), url=url(reason))
+        yield Line("Will be sent", left, strong=True, bar=bar(0, left, whole), url=url("recipients"))
+
+    def part(self, name: str) -> BitMap:
+        """The people of a line. KeyError for none of that name."""
+        if name in ("matched", "recipients"):
+            return self.matched if name == "matched" else self.recipients
+        return {str(reason): people for reason, people in self.skips.items()}[name]
+
+
+def bar(start: int, length: int, whole: int) -> tuple[str, str]:
+    """Where the bar of a line starts and how long it is, in percent."""
+    return (f"{100 * start / whole:.2f}", f"{100 * length / whole:.2f}") if whole else ("0", "0")
+
+
+def reach(campaign: Campaign, members: BitMap) -> Reach:
+    return Reach(members, left_out(members, Intent(campaign.channel, campaign.pk)))
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """`recipients` are those who would be sent it. `warnings` ask for a second look."""
+
+    reach: Reach
     recipients: BitMap
+    lines: list[Line]
     live: int
     as_of: datetime
     took_ms: float
     warnings: list[str]
+
+    @property
+    def matched(self) -> int:
+        return len(self.reach.matched)
 
     @property
     def will_be_sent(self) -> int:
@@ -62,12 +104,13 @@ def forecast(campaign: Campaign) -> Forecast | None:
     except ConditionErrors:
         return None
     evaluation = evaluate(tree)
-    left_out = exclusions(evaluation.members, campaign.channel)
-    recipients = evaluation.members - BitMap.union(*left_out.values())
+    found = reach(campaign, evaluation.members)
     return Forecast(
-        matched=len(evaluation.members),
-        skips=[(skip_words(reason, campaign.channel), len(people)) for reason, people in left_out.items()],
-        recipients=recipients,
+        reach=found,
+        recipients=found.recipients,
+        lines=list(
+            found.lines(campaign.channel, lambda part: reverse("campaign-reach", args=[campaign.pk, str(part)]))
+        ),
         live=len(evaluation.live),
         as_of=evaluation.as_of,
         took_ms=evaluation.took_ms,

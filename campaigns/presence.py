@@ -2,34 +2,79 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from campaigns.models import Campaign, Run
-from retargeting.audiences.explain import explain
+from retargeting.audiences import references
+from retargeting.audiences.explain import Explanation, explain
 from retargeting.audiences.references import walk
 from retargeting.bitmaps import unpack
 from retargeting.conditions import codec
-from retargeting.conditions.nodes import Group
+from retargeting.conditions.nodes import (
+    AttributeCondition,
+    Group,
+    LabelTarget,
+    ListCondition,
+    MessageCondition,
+    Node,
+    ReachableCondition,
+    SegmentCondition,
+)
+from retargeting.conditions.person import Verdict
 from retargeting.messaging.models import Delivery, DeliveryStatus, DispatchStatus, SkipReason
 from retargeting.profiles.models import Profile
+
+NOW_ONLY = {
+    AttributeCondition: "attributes",
+    ListCondition: "lists",
+    ReachableCondition: "addresses",
+    SegmentCondition: "what segments ask for",
+}
 
 
 @dataclass(frozen=True)
 class Presence:
     """`verdict` is one sentence; `delivery` is there where the run got to her.
 
-    `reasons` are (condition met, why) for each condition of the audience at that moment. Attributes, lists and
-    addresses are as they are now, so they can differ from what the run saw.
+    `explanation` is of the moment of the run, with the events of then. What the audience asks about beside events is
+    known as it is now only: `as_now` names it. None where it cannot be told any more.
     """
 
     profile: Profile
+    run: Run
     was_in: bool | None
     verdict: str
-    as_of: datetime | None
-    sentence: str
     delivery: Delivery | None
-    reasons: list[tuple[bool, str]]
+    explanation: Explanation | None
+    as_now: list[str]
+
+    @property
+    def as_of(self) -> datetime | None:
+        return self.run.as_of
+
+    @property
+    def changed(self) -> bool:
+        """Whether what is known now would give another answer than the run gave."""
+        return self.explanation is not None and self.explanation.member is not self.was_in
+
+    @property
+    def reasons(self) -> list[Verdict]:
+        """The verdict on each condition of the audience, from top to bottom."""
+        if self.explanation is None:
+            return []
+        return [self.explanation.verdicts[path] for path, node in self._nodes() if not isinstance(node, Group)]
+
+    @property
+    def outlook(self) -> str:
+        """What would have let in somebody who was not."""
+        if self.explanation is None or self.was_in or self.changed:
+            return ""
+        return self.explanation.outlook.sentence(past=True)
+
+    def _nodes(self) -> Iterator[tuple[str, Node]]:
+        return walk(codec.decode(self.run.audience))
 
 
 def presence(campaign: Campaign, profile: Profile) -> Presence | None:
@@ -39,20 +84,29 @@ def presence(campaign: Campaign, profile: Profile) -> Presence | None:
         return None
     delivery = Delivery.objects.filter(dispatch=run.dispatch_id, profile_id=profile.pk).first()
     if run.members is None:
-        return Presence(profile, None, "The audience has not been worked out yet.", None, run.sentence, delivery, [])
+        return Presence(profile, run, None, "The audience has not been worked out yet.", delivery, None, [])
     was_in = profile.pk in unpack(run.members)
-    verdict = _verdict(run, profile, was_in, delivery)
-    return Presence(profile, was_in, verdict, run.as_of, run.sentence, delivery, _reasons(run, profile))
-
-
-def _reasons(run: Run, profile: Profile) -> list[tuple[bool, str]]:
     tree = codec.decode(run.audience)
-    leaves = [path for path, node in walk(tree) if not isinstance(node, Group)]
+    explanation = _explained(tree, profile, run)
+    as_now = _as_now(tree) if explanation else []
+    return Presence(profile, run, was_in, _verdict(run, profile, was_in, delivery), delivery, explanation, as_now)
+
+
+def _explained(tree: Group, profile: Profile, run: Run) -> Explanation | None:
     try:
-        verdicts = explain(tree, profile, as_of=run.as_of).verdicts
+        return explain(tree, profile, as_of=run.as_of)
     except KeyError:  # a segment that the audience named has been deleted since
-        return []
-    return [(verdicts[path].met, verdicts[path].reason) for path in leaves]
+        return None
+
+
+def _as_now(tree: Group) -> list[str]:
+    """What the tree asks about of which nobody keeps how it was."""
+    trees = [tree, *references.look_up(tree).trees.values()]
+    nodes = [node for each in trees for _, node in walk(each)]
+    found = {words for kind, words in NOW_ONLY.items() if any(isinstance(node, kind) for node in nodes)}
+    if any(isinstance(node, MessageCondition) and isinstance(node.target, LabelTarget) for node in nodes):
+        found.add("labels")
+    return sorted(found)
 
 
 def _verdict(run: Run, profile: Profile, was_in: bool, delivery: Delivery | None) -> str:

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from campaigns.views import audience, editor, launching, lists, moves, preview, report
+from campaigns.views import audience, editor, launching, lists, moves, preview, reach, report
 
 urlpatterns = [
     path("campaigns/", lists.CampaignList.as_view(), name="campaigns"),
@@ -9,6 +9,7 @@ urlpatterns = [
     path("campaigns/<int:pk>/", editor.Editor.as_view(), name="campaign"),
     path("campaigns/<int:pk>/name/", editor.CampaignName.as_view(), name="campaign-name"),
     path("campaigns/<int:pk>/builder/", audience.builder, name="campaign-builder"),
+    path("campaigns/<int:pk>/reach/<slug:part>/", reach.ReachPeople.as_view(), name="campaign-reach"),
     path("campaigns/<int:pk>/preview/mail/", preview.mail, name="campaign-preview-mail"),
     path("campaigns/<int:pk>/test/", preview.SendTest.as_view(), name="campaign-test"),
     path("campaigns/<int:pk>/launch/", launching.Launch.as_view(), name="campaign-launch"),

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST
 from pyroaring import BitMap
 
 from campaigns import actions
-from campaigns.forecast import skip_words
+from campaigns.forecast import reach
 from campaigns.forms import AudienceForm
 from campaigns.models import Campaign, CampaignStatus
 from campaigns.stepping import steps_of
@@ -23,7 +23,6 @@ from retargeting.accounts.permissions import actor_of
 from retargeting.audiences.builder.field import AudienceField, AudienceWidget, answer
 from retargeting.audiences.builder.panel import Line
 from retargeting.conditions.errors import ConditionErrors
-from retargeting.messaging.eligibility import exclusions
 from retargeting.web.access import can_write
 
 NAME = "audience"
@@ -35,17 +34,12 @@ def audience_form(campaign: Campaign, data: object = None) -> AudienceForm:
 
 def audience_field(campaign: Campaign) -> AudienceField:
     return AudienceField(
-        url=reverse("campaign-builder", args=[campaign.pk]), lines=partial(_lines, campaign.channel), label="Audience"
+        url=reverse("campaign-builder", args=[campaign.pk]), lines=partial(_lines, campaign), label="Audience"
     )
 
 
-def _lines(channel: str, members: BitMap) -> Iterator[Line]:
-    """From those who match to those who would be sent it."""
-    left_out = exclusions(members, channel)
-    yield Line("Match", len(members), strong=True)
-    for reason, people in left_out.items():
-        yield Line(skip_words(reason, channel), -len(people))
-    yield Line("Will be sent", len(members - BitMap.union(*left_out.values())), strong=True)
+def _lines(campaign: Campaign, members: BitMap) -> Iterator[Line]:
+    return reach(campaign, members).lines(campaign.channel)
 
 
 @require_POST

@@ -20,13 +20,13 @@ from retargeting.api.pagination import BAD_CURSOR, read_cursor, write_cursor
 from retargeting.api.serializers import StrictSerializer
 from retargeting.audiences import actions, references
 from retargeting.audiences.actions import SegmentInUse
+from retargeting.audiences.answers import ExplanationSerializer, answer_of
 from retargeting.audiences.engine import evaluate
 from retargeting.audiences.explain import explain
 from retargeting.audiences.models import Segment
 from retargeting.audiences.references import References
 from retargeting.audiences.summaries import SegmentRow, segment_rows
 from retargeting.conditions import codec
-from retargeting.conditions.facts import EventFact, InteractionFact
 from retargeting.conditions.values import parse_date
 from retargeting.conditions.wording import sentence
 from retargeting.profiles.models import Profile
@@ -96,11 +96,6 @@ class MembersPageSerializer(serializers.Serializer[Any]):
     next = serializers.CharField(allow_null=True)
 
 
-class ExplanationSerializer(serializers.Serializer[Any]):
-    member = serializers.BooleanField()
-    nodes = serializers.DictField(help_text="met, reason and the deciding event of each node, by its path.")
-
-
 class AudienceView(ApiView):
     """Asks a question in a body, so it is a POST that only reads."""
 
@@ -165,7 +160,7 @@ def _position(cursor: str) -> tuple[int, datetime]:
 
 @extend_schema(tags=["audiences"])
 class ExplainView(AudienceView):
-    """Why one person is in an audience or not: each node met or not, and the event that decided."""
+    """Why one person is in an audience or not: of each node the event that decided, and what would turn it."""
 
     serializer_class = ExplainSerializer
 
@@ -176,25 +171,7 @@ class ExplainView(AudienceView):
         if profile is None:
             raise Unprocessable([("/profile", f"There is no person with the external id {data['profile']}.")])
         explanation = explain(data["audience"], profile, as_of=data.get("as_of"), names=names)
-        nodes = {
-            path: {"met": verdict.met, "reason": verdict.reason, "event": _event(verdict.fact)}
-            for path, verdict in explanation.verdicts.items()
-        }
-        return Response({"member": explanation.member, "nodes": nodes})
-
-
-def _event(fact: InteractionFact | EventFact | None) -> dict[str, Any] | None:
-    match fact:
-        case InteractionFact():
-            source: dict[str, Any] = {fact.kind: fact.orchestration}
-            if fact.step is not None:
-                source["step"] = fact.step
-            details = {**source, "channel": fact.channel, "machine": fact.machine}
-        case EventFact():
-            details = {"properties": dict(fact.properties)}
-        case None:
-            return None
-    return {"id": fact.id, "event": fact.event, "occurred_at": fact.occurred_at, **details}
+        return Response(answer_of(explanation, past="as_of" in data))
 
 
 class SegmentSerializer(StrictSerializer, serializers.ModelSerializer[Segment]):

@@ -1,14 +1,15 @@
 """Who of an audience can be written to on a channel, and why the others can not.
 
-The same three questions are asked twice: of whole audiences, as bitmaps, for the numbers of a review; and of a batch
-of people right before it is sent, since consent may have changed meanwhile.
+The same questions are asked twice: of whole audiences, as bitmaps, for the numbers of a review; and of a batch of
+people right before it is sent, since the answers may have changed meanwhile. Those about addresses come first; further
+ones are registered, and are asked in both places of whoever has not been left out before.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import connection
@@ -47,17 +48,63 @@ class Person:
     skip: SkipReason | None
 
 
-def exclusions(members: BitMap, channel: str) -> dict[SkipReason, BitMap]:
-    """Those of `members` who cannot be reached on `channel`, by reason; nobody is in two of the sets."""
-    addresses = Address.objects.filter(channel=channel)
-    with_address = bitmap_of(addresses.values_list("profile_id"))
-    subscribed = bitmap_of(addresses.filter(subscribed=True).values_list("profile_id"))
-    usable = bitmap_of(addresses.usable().values_list("profile_id"))
-    return {
-        SkipReason.NO_ADDRESS: members - with_address,
-        SkipReason.UNSUBSCRIBED: (members & with_address) - subscribed,
-        SkipReason.SUPPRESSED: (members & subscribed) - usable,
-    }
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What is going to be sent."""
+
+    channel: str
+    orchestration_id: int
+
+
+Finder = Callable[[BitMap, Intent], BitMap]
+"""Takes people who could be written to so far; gives those of them who are left out. One or two queries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    reason: SkipReason
+    find: Finder
+    order: int
+
+
+ABOUT_ADDRESSES = (SkipReason.NO_ADDRESS, SkipReason.UNSUBSCRIBED, SkipReason.SUPPRESSED)
+
+_rules: list[Rule] = []
+
+
+def register(reason: SkipReason, find: Finder, *, order: int = 50) -> None:
+    """Leave further people out, with a reason of their own. Rules of a lower `order` come first."""
+    if reason in {*ABOUT_ADDRESSES, *(rule.reason for rule in _rules)}:
+        raise ValueError(f"People are left out for {reason!r} already.")
+    _rules.append(Rule(reason, find, order))
+    _rules.sort(key=lambda rule: rule.order)
+
+
+def left_out(members: BitMap, intent: Intent) -> dict[SkipReason, BitMap]:
+    """Those of `members` who would not be sent it, by reason in the order of asking; nobody is in two of the sets."""
+    addresses = Address.objects.filter(channel=intent.channel)
+    narrower = (addresses, addresses.filter(subscribed=True), addresses.usable())
+    found: dict[SkipReason, BitMap] = {}
+    rest = members
+    for reason, owners in zip(ABOUT_ADDRESSES, narrower, strict=True):
+        able = rest & bitmap_of(owners.values_list("profile_id"))
+        found[reason], rest = rest - able, able
+    for rule in _rules:
+        found[rule.reason] = rule.find(rest, intent) & rest
+        rest = rest - found[rule.reason]
+    return found
+
+
+def recipients(ids: Iterable[int], intent: Intent) -> list[Person]:
+    """The people behind `ids`, each as `people` has them and with what the further rules say of them now."""
+    found = people(ids, intent.channel)
+    rest = BitMap(person.profile_id for person in found if person.skip is None)
+    skips: dict[int, SkipReason] = {}
+    for rule in _rules:
+        out = rule.find(rest, intent) & rest
+        skips |= dict.fromkeys(out, rule.reason)
+        rest = rest - out
+    return [replace(person, skip=skips.get(person.profile_id, person.skip)) for person in found]
 
 
 def people(ids: Iterable[int], channel: str) -> list[Person]:

@@ -33,7 +33,7 @@ from retargeting.conditions.nodes import Interaction
 from retargeting.interactions.ingest import record_message_events
 from retargeting.messaging.deliveries import event_rows, write_deliveries, write_outcomes
 from retargeting.messaging.dispatches import finish_if_done, status_held
-from retargeting.messaging.eligibility import Person, people
+from retargeting.messaging.eligibility import Intent, Person, recipients
 from retargeting.messaging.liquid import TemplateError
 from retargeting.messaging.models import (
     Chunk,
@@ -137,7 +137,7 @@ def _send_batch(chunk: Chunk, provider: Provider, ids: Sequence[int]) -> None:
 def _prepare(dispatch: Dispatch, ids: Sequence[int]) -> tuple[list[Ready], list[Skip]]:
     ready, skips = [], []
     expired = dispatch.deadline is not None and timezone.now() >= dispatch.deadline
-    found = people(ids, dispatch.channel)
+    found = recipients(ids, Intent(dispatch.channel, dispatch.orchestration_id))
     for person in found:
         if person.skip is not None:
             skips.append(Skip(person, person.skip))

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.utils import timezone
@@ -77,6 +77,29 @@ def test_an_explanation_names_the_deciding_event(program, campaign):
     assert (decided["event"], decided["campaign"]) == ("opened", campaign)
     answer = program.post("/audiences/explain/", {"audience": tree, "profile": "p5"}).json()
     assert (answer["member"], answer["nodes"]["/conditions/0"]["event"]) == (False, None)
+
+
+def test_an_explanation_says_what_would_turn_it(program, campaign):
+    tree = all_of(condition("opened", campaign))
+    answer = program.post("/audiences/explain/", {"audience": tree, "profile": "p1"}).json()
+    assert answer["outlook"] == {
+        "sentence": "Would be in if they had opened Spring sale.",
+        "at": None,
+        "path": "/conditions/0",
+        "missing": 1,
+    }
+    answer = program.post("/audiences/explain/", {"audience": tree, "profile": "p0"}).json()
+    assert answer["outlook"] == {"sentence": "", "at": None, "path": None, "missing": 0}
+    lately = condition("sent", campaign) | {
+        "test": {"type": "last_event", "operator": "more_than_ago", "amount": 2, "unit": "day"}
+    }
+    answer = program.post("/audiences/explain/", {"audience": all_of(lately), "profile": "p1"}).json()
+    at = datetime.fromisoformat(answer["outlook"]["at"])
+    sent = datetime.fromisoformat(answer["nodes"]["/conditions/0"]["event"]["occurred_at"])
+    assert at == sent + timedelta(days=2)
+    before = (at - timedelta(hours=30)).isoformat()
+    body = {"audience": all_of(lately), "profile": "p1", "as_of": before}
+    assert program.post("/audiences/explain/", body).json()["outlook"]["sentence"].startswith("Would have been in on")
 
 
 @pytest.mark.parametrize(

@@ -149,3 +149,33 @@ def test_a_time_that_no_page_could_show_is_refused(program, campaign, zone):
     assert paths_of(program.post("/campaigns/", {**BODY, "schedule": {"send_at": far}})) == ["/schedule/send_at"]
     assert paths_of(program.patch(f"/campaigns/{campaign}/", {"schedule": {"send_at": far}})) == ["/schedule/send_at"]
     assert paths_of(program.post(f"/campaigns/{campaign}/schedule/", {"send_at": far})) == ["/send_at"]
+
+
+def test_a_run_is_explained_for_anybody(program, campaign):
+    everybody_but = {
+        "match": "all",
+        "conditions": [{"kind": "attribute", "attribute": "plan", "operator": "is_not_set"}],
+    }
+    assert program.patch(f"/campaigns/{campaign}/", {"audience": everybody_but}).status_code == 200
+    Profile.objects.filter(external_id="p1").update(attributes={"plan": "gold"})
+    Address.objects.filter(profile__external_id="p2").update(subscribed=False)
+    problem_of(program.get(f"/campaigns/{campaign}/explain/?profile=p0"), 409)
+    program.post(f"/campaigns/{campaign}/launch/")
+    assert program.get(f"/campaigns/{campaign}/explain/?profile=p0").json()["member"] is None
+    work()
+    got, out, skipped = (program.get(f"/campaigns/{campaign}/explain/?profile=p{n}").json() for n in range(3))
+    assert set(got) == {"run", "as_of", "member", "sentence", "delivery", "explanation", "as_now"}
+    assert (got["run"], got["member"], got["delivery"]["status"], got["as_now"]) == (1, True, "sent", ["attributes"])
+    assert (out["member"], out["delivery"]) == (False, None)
+    assert out["explanation"]["nodes"]["/conditions/0"]["met"] is False
+    assert out["explanation"]["outlook"]["sentence"] == "Would have been in if plan were not set."
+    assert (skipped["member"], skipped["delivery"]["reason"]) == (True, "unsubscribed")
+
+
+def test_a_run_is_explained_to_who_may_read(program, program_with, stranger, campaign):
+    path = f"/campaigns/{campaign}/explain/"
+    for query in ("", "?profile=", "?profile=nobody", "?profile=%00"):
+        assert paths_of(program.get(path + query)) == ["/profile"]
+    problem_of(stranger.get(path), 401)
+    problem_of(program_with("ingest").get(path), 403)
+    problem_of(program_with("read").get("/campaigns/999999/explain/?profile=p0"), 404)

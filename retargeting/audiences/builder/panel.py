@@ -35,11 +35,16 @@ MATCHES = {"all": "all", "any": "any", "none": "none", "at_least": "at least"}
 
 @dataclass(frozen=True)
 class Line:
-    """One more line under the number, such as whom a cap leaves out. A `strong` one stands out as a sum."""
+    """One more line under the number, such as whom a cap leaves out. A `strong` one stands out as a sum.
+
+    `bar` is where its bar starts and how long it is, in percent; `url` leads to the people.
+    """
 
     label: str
     number: int
     strong: bool = False
+    bar: tuple[str, str] = ("0", "0")
+    url: str = ""
 
     @property
     def size(self) -> int:
@@ -149,11 +154,12 @@ class GroupView:
 
 @dataclass(frozen=True)
 class PersonView:
-    """The person being checked; `profile` is None for nobody of that id or address."""
+    """The person being checked; `profile` is None for nobody of that id or address. `outlook` is a sentence."""
 
     asked: str
     profile: Profile | None = None
     member: bool | None = None
+    outlook: str = ""
     rows: list[tuple[str, Verdict]] = field(default_factory=list)
 
 
@@ -332,7 +338,7 @@ class Panel:
         rows = []
         for path, part in _rows(main):
             rows.append((part.id, explanation.verdicts[path]))
-        return PersonView(asked, profile, explanation.member, rows)
+        return PersonView(asked, profile, explanation.member, explanation.outlook.sentence(), rows)
 
     @cached_property
     def verdicts(self) -> dict[str, Verdict]:
