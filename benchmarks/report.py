@@ -138,8 +138,9 @@ def _facts(result: Result) -> list[str]:
         ("folding", f"{_folded(result):,.0f} events/s, at most {_bytes(loaded['fold_peak_bytes'])} of memory"),
         *(_facts_of_ours(about["ours"]) if "ours" in about else []),
         *((f"{OTHERS[name]}, on disk", _bytes(about[name]["sizes"]["all"])) for name in columns),
-        ("people evaluated one by one", f"{result['people_checked']} on each question, all the same"),
     ]
+    if result["people_checked"]:
+        rows.append(("people evaluated one by one", f"{result['people_checked']} on each question, all the same"))
     return [_row(["", ""]), _row(["---", "---"]), *(_row(row) for row in rows)]
 
 
@@ -198,15 +199,15 @@ def _growth_plot(results: list[Result]) -> str:
     return svg.panels(
         "From 0.1 to 10 million people, about 100 message events each",
         [
-            svg.Panel("Exact count, cold, median", times, "ms"),
+            svg.Panel("Exact count, cold, median", times, svg.milliseconds),
             svg.Panel("Folding, events a second", [svg.Curve("events folded a second", 0, folding)]),
             svg.Panel(
-                "Memory and index, MB",
+                "Memory and index",
                 [
                     svg.Curve("process memory above idle, at most", 1, memory),
                     svg.Curve("index on disk", 2, index),
                 ],
-                " MB",
+                svg.megabytes,
             ),
         ],
         "people",

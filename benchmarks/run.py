@@ -14,7 +14,7 @@ import statistics
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -215,9 +215,11 @@ def main() -> None:
     parser.add_argument(
         "--engines", nargs="+", choices=ENGINES, help="all if left out; not the ORM where rows are thinned"
     )
+    parser.add_argument("--thin", action="store_true", help="keep only the event rows that the questions read")
     parser.add_argument("--drop", action="store_true", help="delete this size's data and do nothing else")
     options = parser.parse_args()
     size, folder = SIZES[options.size], database.data_folder(options.size)
+    size = replace(size, thin=size.thin or options.thin)
     if options.drop:
         drop(folder)
         return

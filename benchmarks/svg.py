@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -65,6 +65,10 @@ def milliseconds(value: float) -> str:
     return f"{value:.0f} ms" if value >= 10 else f"{value:.1f} ms"
 
 
+def megabytes(value: float) -> str:
+    return f"{value / 1000:g} GB" if value >= 1000 else f"{value:g} MB"
+
+
 def plain(value: float) -> str:
     """1,500,000 as 1.5 M."""
     for unit, size in ((" M", 1_000_000), (" k", 1000)):
@@ -90,16 +94,18 @@ def bars(
         parts.append(_text(LABELS - 10, y + BAR * len(names) / 2 + 4, label, "", "end"))
         for number, value in enumerate(values):
             if value is not None:
-                parts.append(_bar(scale, y + number * BAR, value, number))
+                end = max(value, marked or 0) if number == 0 else value
+                parts.append(_bar(scale, y + number * BAR, value, number, end))
         if marked:
             x = scale.at(marked)
             parts.append(_line(x, y - 2, x, y + BAR, "mark"))
     return _page(LABELS + PLOT + VALUES, height, title, parts)
 
 
-def _bar(scale: Scale, y: float, value: float, number: int) -> str:
+def _bar(scale: Scale, y: float, value: float, number: int, end: float) -> str:
+    """The value is written behind `end`, where nothing else is."""
     width = max(1.0, scale.at(value) - scale.start)
-    label = _text(scale.start + width + 6, y + BAR - 3, milliseconds(value), "small" if number else "small own")
+    label = _text(scale.at(end) + 6, y + BAR - 3, milliseconds(value), "small" if number else "small own")
     return f'<rect class="s{number} bar" x="{scale.start}" y="{y}" width="{width:.1f}" height="{BAR - 2}"/>{label}'
 
 
@@ -116,8 +122,8 @@ class Curve:
 class Panel:
     title: str
     curves: Sequence[Curve]
-    unit: str = ""
-    """What is written after each number of the scale; "ms" for times."""
+    written: Callable[[float], str] = plain
+    """How the numbers of its scale are written."""
 
 
 def panels(title: str, drawn: Sequence[Panel], below: str) -> str:
@@ -143,9 +149,8 @@ def _panel(panel: Panel, left: float, top: float, width: float, height: float, b
     up = Scale.around([y for _, y in points], top + height, top)
     parts = [_text(left, top - 16, panel.title)]
     for tick in up.ticks:
-        written = milliseconds(tick) if panel.unit == "ms" else f"{plain(tick)}{panel.unit}"
         parts.append(_line(left, up.at(tick), left + width, up.at(tick), "grid"))
-        parts.append(_text(left - 6, up.at(tick) + 4, written, "small", "end"))
+        parts.append(_text(left - 6, up.at(tick) + 4, panel.written(tick), "small", "end"))
     parts += [_text(across.at(tick), top + height + 18, plain(tick), "small", "middle") for tick in across.ticks]
     parts.append(_text(left + width / 2, top + height + 36, below, "small", "middle"))
     for curve in panel.curves:
