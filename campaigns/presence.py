@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from campaigns.models import Campaign, Run
 from retargeting.audiences import references
+from retargeting.audiences.checking import conditions_of
 from retargeting.audiences.explain import Explanation, explain
 from retargeting.audiences.references import walk
 from retargeting.bitmaps import unpack
@@ -18,7 +18,6 @@ from retargeting.conditions.nodes import (
     LabelTarget,
     ListCondition,
     MessageCondition,
-    Node,
     ReachableCondition,
     SegmentCondition,
 )
@@ -62,9 +61,7 @@ class Presence:
     @property
     def reasons(self) -> list[Verdict]:
         """The verdict on each condition of the audience, from top to bottom."""
-        if self.explanation is None:
-            return []
-        return [self.explanation.verdicts[path] for path, node in self._nodes() if not isinstance(node, Group)]
+        return conditions_of(codec.decode(self.run.audience), self.explanation) if self.explanation else []
 
     @property
     def outlook(self) -> str:
@@ -72,9 +69,6 @@ class Presence:
         if self.explanation is None or self.was_in or self.changed:
             return ""
         return self.explanation.outlook.sentence(past=True)
-
-    def _nodes(self) -> Iterator[tuple[str, Node]]:
-        return walk(codec.decode(self.run.audience))
 
 
 def presence(campaign: Campaign, profile: Profile) -> Presence | None:

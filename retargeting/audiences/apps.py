@@ -12,8 +12,9 @@ class AudiencesConfig(AppConfig):
         from django.urls import reverse
 
         from retargeting import clock
-        from retargeting.audiences import tasks, used
+        from retargeting.audiences import checking, tasks, used
         from retargeting.audiences.models import Segment
+        from retargeting.profiles import cards
         from retargeting.profiles import used as lists_used
         from retargeting.web import navigation, searching
 
@@ -25,5 +26,6 @@ class AudiencesConfig(AppConfig):
             navigation.Entry("People", "Audiences", "audiences", "filter", order=20, count=Segment.objects.count)
         )
         searching.register(searching.Searcher("Segments", find, order=40))
+        cards.register("audiences/person_check.html", checking.card)
         lists_used.register(used.places_of_lists)
         clock.every(600, tasks.count_uncounted)

@@ -119,6 +119,7 @@ def test_a_person_is_checked_row_by_row(marketer_client, cast):
         checked = change(marketer_client, html, **{"audience-person": asked, "audience-op": "check"})
         assert outcome in re.sub("<.*?>", "", checked)
         assert checked.count('class="b-mark') == 2
+        assert ("Would be in if country were BE." in checked) is (asked == "cleo")
     nobody = change(marketer_client, html, **{"audience-person": "zoe"})
     assert "There is nobody" in nobody
 

@@ -162,6 +162,10 @@ class PersonView:
     outlook: str = ""
     rows: list[tuple[str, Verdict]] = field(default_factory=list)
 
+    @property
+    def in_order(self) -> list[Verdict]:
+        return [verdict for _, verdict in self.rows]
+
 
 class Panel:
     """Computed once for each answer; the template reads its properties."""

@@ -14,7 +14,7 @@ from django.utils.functional import cached_property
 from django.views.generic import DetailView
 
 from retargeting.accounts.permissions import actor_of
-from retargeting.profiles import actions, timeline
+from retargeting.profiles import actions, cards, timeline
 from retargeting.profiles.filters import ProfileFilter
 from retargeting.profiles.models import Address, Profile, Suppression
 from retargeting.web import navigation
@@ -62,9 +62,14 @@ class PersonPage(DetailView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         moments, following = timeline.page(self.object.pk, self.before)
         htmx = getattr(self.request, "htmx", None)
-        context = {"moments": moments, "following": following, "layout": "web/bare.html" if htmx else "base.html"}
+        context: dict[str, Any] = {
+            "moments": moments,
+            "following": following,
+            "layout": "web/bare.html" if htmx else "base.html",
+        }
         if self.before is None:
             context["addresses"] = addresses_with_suppression().filter(profile=self.object)
+            context["cards"] = cards.shown(self.request, self.object)
             context["attributes"] = sorted(self.object.attributes.items())
             context["lists"] = self.object.memberships.select_related("list").order_by("list__name")
         return super().get_context_data(**context, **kwargs)
