@@ -8,7 +8,7 @@ rows. Nobody else reads events for conditions, so that another store can take th
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,8 +21,8 @@ from retargeting.conditions.nodes import Channel, Interaction
 from retargeting.interactions.index.layout import TICK as TICK
 from retargeting.interactions.index.lookup import Lookup, Stretch
 from retargeting.interactions.index.state import FOLD_LOCK
-from retargeting.interactions.index.storage import Words
-from retargeting.interactions.models import CHANNEL_CODES, EVENT_CODES
+from retargeting.interactions.index.storage import Groups, Words
+from retargeting.interactions.models import CHANNEL_CODES, EVENT_CODES, EVENTS_BY_CODE
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,14 @@ class Events:
             selector.steps,
         )
         return self._lookup.people(words, Stretch(window.start, window.end), low, high)
+
+    def totals(
+        self, column: str, ids: Sequence[int], *, events: Collection[Interaction], machine: bool | None
+    ) -> dict[tuple[int, Interaction], tuple[int, int]]:
+        """For each of `ids` (of `column`: orchestration_id or step_id) and event: how many people and events."""
+        codes = tuple(sorted(EVENT_CODES[event] for event in events))
+        found = self._lookup.totals(Groups(column, tuple(ids), codes, machine))
+        return {(id, EVENTS_BY_CODE[code]): numbers for (id, code), numbers in found.items()}
 
     def people_with_event(
         self,

@@ -24,13 +24,14 @@ from tests.audiences.world import (
     fold_what_is_there,
     insert_events,
     insert_people,
+    store_sets,
 )
 from tests.conditions.strategies import DEFAULT, NOW, labellings, people, trees
 
 pytestmark = pytest.mark.django_db
 
 VOCABULARY = replace(DEFAULT, segments=(1, 2))
-EXAMPLES, PARTS = 2000, 4  # in parts, so that all cores have some of it
+EXAMPLES, PARTS = 5000, 4  # in parts, so that all cores have some of it
 TICK = timedelta(microseconds=1)
 FOLDED = (NOW, NOW + timedelta(days=20), *(NOW - timedelta(days=days) for days in (1, 3, 12, 34, 36, 70)))
 MOMENTS = (NOW, NOW, NOW, NOW + TICK, NOW - TICK, NOW - timedelta(days=14), NOW + timedelta(days=3))
@@ -57,7 +58,9 @@ def histories(draw: st.DrawFn, found: dict[int, Person]) -> list[tuple[dict[int,
         for fact in person.interactions:
             pieces[draw(st.integers(0, count - 1))].setdefault(id, []).append(fact)
     start = draw(st.sampled_from(FOLDED))
-    folded = [start + draw(st.sampled_from([timedelta(), timedelta(hours=5), timedelta(days=3)])) * n for n in range(count)]
+    folded = [
+        start + draw(st.sampled_from([timedelta(), timedelta(hours=5), timedelta(days=3)])) * n for n in range(count)
+    ]
     last = draw(st.booleans())
     return [
         (
@@ -89,7 +92,12 @@ def test_sets_and_single_persons_agree_on_every_node(steps, part, data):
                 Segment(id=id, name=f"segment {id}", audience=codec.encode(segment))
                 for id, segment in segments.items()
             )
-            found = insert_people([replace(person, interactions=()) for person in crowd], steps)
+            bare = [replace(person, interactions=()) for person in crowd]
+            known = data.draw(st.integers(0, len(bare)))  # stored in sets, before the others come
+            found = insert_people(bare[:known], steps)
+            if known:
+                store_sets()
+            found |= insert_people(bare[known:], steps, first=known)
             pieces = data.draw(histories({NOBODY: crowd[0], **dict(zip(found, crowd, strict=True))}))
             for number, (piece, closed_until) in enumerate(pieces, start=1):
                 insert_events(piece, steps)

@@ -21,6 +21,7 @@ from retargeting.interactions.models import CHANNEL_CODES, EVENT_CODES
 from retargeting.interactions.partitions import CUSTOM_EVENTS, MESSAGE_EVENTS, ensure_partitions
 from retargeting.orchestrations.models import Label, MessageStep, Orchestration
 from retargeting.profiles.models import Address, ListMember, Profile, ProfileList
+from retargeting.profiles.sets.refreshing import refresh
 from tests.conditions.strategies import Vocabulary, edges
 
 NOBODY = 2_000_000_000
@@ -63,11 +64,13 @@ def carry_labels(labels: Mapping[int, frozenset[str]]) -> None:
     )
 
 
-def insert_people(people: Sequence[Person], steps: Mapping[tuple[int, str | None], int]) -> dict[int, Person]:
-    """Store the people with all their facts; returns profile id → person."""
+def insert_people(
+    people: Sequence[Person], steps: Mapping[tuple[int, str | None], int], *, first: int = 0
+) -> dict[int, Person]:
+    """Store the people with all their facts, named from person-`first` on; returns profile id → person."""
     profiles = Profile.objects.bulk_create(
         Profile(external_id=f"person-{index}", attributes=dict(person.attributes))
-        for index, person in enumerate(people)
+        for index, person in enumerate(people, first)
     )
     found = {profile.pk: person for profile, person in zip(profiles, people, strict=True)}
     Address.objects.bulk_create(
@@ -117,6 +120,13 @@ def fold_what_is_there(number: int) -> None:
         for table in (MESSAGE_EVENTS, "interactions_arrival"):
             cursor.execute(f"UPDATE {table} SET transaction = %s WHERE transaction > %s", [number, number])
     fold(below=number + 1)
+
+
+def store_sets() -> None:
+    """Store the sets of people in the transaction that changed them, as if that had long ended."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE profiles_change SET transaction = 2")
+    refresh(look_for_attributes=True)
 
 
 def moments_of(people: Sequence[Person]) -> set[datetime]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from retargeting.interactions.index import slices, storage
 from retargeting.interactions.index import state as states
 from retargeting.interactions.index.layout import Span, cover, moment_of
 from retargeting.interactions.index.slices import Ids, Slices
-from retargeting.interactions.index.storage import Key, Words
+from retargeting.interactions.index.storage import Groups, Key, Words
 from retargeting.memory import Memory
 
 MEMORY = Memory()
@@ -62,6 +62,15 @@ class Tail:
             chosen &= self.moments < _ticks(stretch.end)
         return self.profiles[chosen]
 
+    def grouped(self, groups: Groups) -> Iterator[tuple[tuple[int, int], Ids]]:
+        """The ids by campaign (or step) and event code."""
+        targets = self.orchestrations if groups.column == "orchestration_id" else self.steps
+        chosen = np.isin(targets, groups.ids) & np.isin(self.events, groups.events)
+        if groups.machine is not None:
+            chosen &= self.machines == groups.machine
+        for target, event in {*zip(targets[chosen].tolist(), self.events[chosen].tolist(), strict=True)}:
+            yield (target, event), self.profiles[chosen & (targets == target) & (self.events == event)]
+
 
 class Lookup:
     """All questions of one snapshot. The tail is read once, with the first of them."""
@@ -81,6 +90,26 @@ class Lookup:
         counts = self._sum(words, plan.whole)
         slices.add_to(counts, slices.sum_of(packed, *more))
         return slices.between(counts, low, high)
+
+    def totals(self, groups: Groups) -> dict[tuple[int, int], tuple[int, int]]:
+        """For each campaign (or step) and event code: how many people, and how many events."""
+        kept = self.state.kept
+        found = storage.group_versions(groups, kept)
+        names = {key: ("people", self.state.generation, groups.column, groups.machine, key, *version[:2])
+                 for key, version in found.items()}  # fmt: skip
+        people: dict[tuple[int, int], BitMap] = {}
+        for key, name in names.items():
+            if (members := MEMORY.get(name)) is not None:
+                people[key] = members
+        missing = [key for key in found if key not in people]
+        for key, packed in storage.group_counts(groups, kept, missing):
+            people[key] = slices.union_of(packed)
+            MEMORY.keep(names[key], people[key], slices.size([people[key]]))
+        totals = {key: (len(people[key]), version[2]) for key, version in found.items()}
+        for key, ids in self.tail().grouped(groups):
+            before = people.get(key, BitMap())
+            totals[key] = (len(before | BitMap(ids)), totals.get(key, (0, 0))[1] + len(ids))
+        return totals
 
     def tail(self) -> Tail:
         if self._tail is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ import psycopg
 from django.db import connection
 
 from retargeting.interactions.index import slices
-from retargeting.interactions.index.layout import Span
+from retargeting.interactions.index.layout import DAY, HOUR, Kept, Span
 from retargeting.interactions.index.slices import Ids
 from retargeting.interactions.models import CHANNEL_CODES
 
@@ -36,6 +36,15 @@ class Words(NamedTuple):
     channels: tuple[int, ...] | None
     orchestrations: tuple[int, ...] | None
     steps: tuple[int, ...] | None
+
+
+class Groups(NamedTuple):
+    """Which events, counted apart for each of `ids` in `column` (orchestration_id or step_id) and each event code."""
+
+    column: str
+    ids: tuple[int, ...]
+    events: tuple[int, ...]
+    machine: bool | None
 
 
 @dataclass(slots=True)
@@ -170,3 +179,53 @@ def _select(
         )
         all_params += [*column_params, *params, span.first, span.end]
     return " UNION ALL ".join(selects), all_params
+
+
+def group_versions(groups: Groups, kept: Kept) -> dict[tuple[int, int], tuple[int, int, int]]:
+    """(id, event code) → how many buckets, the last fold that wrote one, and how many events."""
+    with cursor() as db:
+        db.execute(
+            f"SELECT {groups.column}, event, count(*), max(fold), sum(events)::int8 "
+            f"{_of_groups(groups)} GROUP BY 1, 2",
+            _group_params(groups, groups.ids, kept),
+        )
+        return {(id, event): (count, fold, events) for id, event, count, fold, events in db}
+
+
+def group_counts(
+    groups: Groups, kept: Kept, keys: Sequence[tuple[int, int]]
+) -> Iterator[tuple[tuple[int, int], list[bytes]]]:
+    """The packed counts of each of `keys`."""
+    wanted = set(keys)
+    found: dict[tuple[int, int], list[bytes]] = {key: [] for key in keys}
+    if not wanted:
+        return
+    with cursor() as db:
+        db.execute(
+            f"SELECT {groups.column}, event, counts {_of_groups(groups)}",
+            _group_params(groups, sorted({id for id, _ in keys}), kept),
+            binary=True,
+        )
+        for id, event, counts in db:
+            if (id, event) in wanted:
+                found[id, event].append(counts)
+    yield from found.items()
+
+
+def _of_groups(groups: Groups) -> str:
+    """Days as far as there are, hours after them. The database index is by orchestration: it finds those of steps."""
+    of_steps = (
+        "orchestration_id IN (SELECT orchestration_id FROM orchestrations_messagestep WHERE id = ANY(%b)) AND "
+        if groups.column == "step_id"
+        else ""
+    )
+    machine = "" if groups.machine is None else f"AND machine = {groups.machine}"
+    return (
+        f"FROM interactions_bucket WHERE {of_steps}{groups.column} = ANY(%b) AND event = ANY(%b) {machine} "
+        f"AND (length = {DAY} AND hour < %b OR length = {HOUR} AND hour >= %b)"
+    )
+
+
+def _group_params(groups: Groups, ids: Sequence[int], kept: Kept) -> list[Any]:
+    times = 2 if groups.column == "step_id" else 1
+    return [*[list(ids)] * times, list(groups.events), kept.days_until, kept.days_until]

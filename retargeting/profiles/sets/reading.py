@@ -88,6 +88,9 @@ class Sets:
                 """
             )
             cluster, text, self.writing, self.generation, self.horizon = cursor.fetchone() or (0, "", True, None, None)
+        if self.writing:
+            # A transaction's own view does not list it among those in progress: leave out all that began after it.
+            text = "{0}:{0}:".format(text.partition(":")[0])
         self.snapshot = Snapshot(cluster, text)
 
     generation: UUID | None

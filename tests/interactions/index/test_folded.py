@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import uuid
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -17,8 +18,9 @@ from retargeting.conditions.nodes import Channel, Interaction
 from retargeting.interactions.index import checking
 from retargeting.interactions.index.closing import close
 from retargeting.interactions.ingest import MessageEventRow, record_message_events
-from retargeting.interactions.models import CHANNEL_CODES, EVENT_CODES
+from retargeting.interactions.models import CHANNEL_CODES, EVENT_CODES, EVENTS_BY_CODE
 from retargeting.interactions.reading import Selector, Window, snapshot
+from retargeting.orchestrations.models import MessageStep, Orchestration
 from tests.audiences.test_engine_against_oracle import RolledBack
 from tests.audiences.world import fold_what_is_there
 
@@ -72,6 +74,14 @@ class Crowded:
         return selector, window, low, self.random.choice([None, low, low + 2])
 
 
+@pytest.fixture
+def targets(db):
+    """Steps are looked up by their orchestration."""
+    for id, step, channel in TARGETS:
+        Orchestration.objects.get_or_create(id=id, kind="automation", name=f"automation {id}")
+        MessageStep.objects.create(id=step, orchestration_id=id, key=f"step {step}", channel=channel)
+
+
 def expected(
     history: list[MessageEventRow], selector: Selector, window: Window, low: int, high: int | None
 ) -> set[int]:
@@ -90,13 +100,25 @@ def expected(
     return {id for id, count in counts.items() if low <= count <= (count if high is None else high)}
 
 
+def totals(
+    history: list[MessageEventRow], column: str, machine: bool | None
+) -> dict[tuple[int, Interaction], tuple[int, int]]:
+    found: dict[tuple[int, Interaction], list[int]] = {}
+    for row in history:
+        if getattr(row, column) in (1, 2) and machine in (None, row.machine):
+            found.setdefault((getattr(row, column), EVENTS_BY_CODE[row.event]), []).append(row.profile_id)
+    return {key: (len(set(ids)), len(ids)) for key, ids in found.items()}
+
+
 @given(
     seed=st.integers(0, 2**32),
     folds=st.lists(st.tuples(st.booleans(), st.sampled_from([0, 1, 30, 800])), max_size=4),
     start=st.sampled_from([NOW - timedelta(days=90), NOW - timedelta(days=34), NOW - timedelta(days=2), NOW]),
 )
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_a_window_holds_exactly_its_events(seed, folds, start):
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+def test_a_window_holds_exactly_its_events(targets, seed, folds, start):
     crowd = Crowded(seed)
     history: list[MessageEventRow] = []
     try:
@@ -113,6 +135,9 @@ def test_a_window_holds_exactly_its_events(seed, folds, start):
                 for selector, window, low, high in (crowd.question() for _ in range(20)):
                     found = set(events.people_with(selector, window, low=low, high=high))
                     assert found == expected(history, selector, window, low, high), (selector, window, low, high)
+                for column, machine in itertools.product(("orchestration_id", "step_id"), (None, False)):
+                    asked = {"events": [Interaction.SENT, Interaction.OPENED], "machine": machine}
+                    assert events.totals(column, [1, 2], **asked) == totals(history, column, machine)
             assert [str(difference) for difference in checking.differences()] == []
             raise RolledBack
     except RolledBack:
