@@ -132,3 +132,4 @@ def _finish() -> None:
                 cursor.execute(statement)
     with connection.cursor() as cursor:
         cursor.execute("VACUUM (ANALYZE)")
+        cursor.execute("CHECKPOINT")

@@ -11,7 +11,6 @@ import http.client
 import json
 import os
 import random
-import shutil
 import signal
 import statistics
 import subprocess
@@ -72,7 +71,7 @@ class Phase:
             "tails": self.tails,
             "caught_up_seconds": None if self.caught_up is None else round(self.caught_up, 1),
             "count_ms_median": round(statistics.median(self.counts_ms), 1),
-            "count_ms_p95": p95(self.counts_ms),
+            "count_ms_p95": round(p95(self.counts_ms), 1),
         }
 
 
@@ -185,28 +184,34 @@ def send(product: Product, phase: Phase) -> None:
             with lock:
                 phase.accepted += answer["accepted"]
 
-    watcher = threading.Thread(target=watch, args=(product, phase, stopped))
-    watcher.start()
+    watchers = [threading.Thread(target=watch, args=(product, phase, stopped)) for watch in (watch_tail, watch_counts)]
+    for watcher in watchers:
+        watcher.start()
     with ThreadPoolExecutor(CLIENTS) as pool:
         for done in [pool.submit(client) for _ in range(CLIENTS)]:
             done.result()
     phase.took = time.perf_counter() - started
     phase.folded = before + phase.accepted - product.tail()
     stopped.set()
-    watcher.join()
+    for watcher in watchers:
+        watcher.join()
     phase.caught_up = catch_up(product)
 
 
-def watch(product: Product, phase: Phase, stopped: threading.Event) -> None:
+def watch_tail(product: Product, phase: Phase, stopped: threading.Event) -> None:
     from django.db import connection
 
-    asking, body = product.connect(), json.dumps({"audience": QUESTION}).encode()
     while not stopped.wait(1):
         phase.tails.append(product.tail())
+    connection.close()
+
+
+def watch_counts(product: Product, phase: Phase, stopped: threading.Event) -> None:
+    asking, body = product.connect(), json.dumps({"audience": QUESTION}).encode()
+    while not stopped.wait(1):
         started = time.perf_counter()
         product.post(asking, "/audiences/count/", body)
         phase.counts_ms.append((time.perf_counter() - started) * 1000)
-    connection.close()
 
 
 def catch_up(product: Product) -> float | None:
@@ -280,7 +285,7 @@ def main() -> None:
     (RESULTS / "ingest.json").write_text(json.dumps(result, indent=1) + "\n")
     (RESULTS / "ingest.md").write_text(page(result))
     product.server.release()
-    shutil.rmtree(folder, ignore_errors=True)
+    drop(folder)
 
 
 if __name__ == "__main__":

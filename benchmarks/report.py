@@ -148,7 +148,10 @@ def _facts_of_ours(ours: Result) -> list[tuple[str, str]]:
     sizes = ours["sizes"]
     rows, people = sizes["message events, rows alone"], ("profiles", "addresses", "custom events")
     return [
-        ("index of message events", _bytes(sizes["index"])),
+        (
+            "index of message events",
+            f"{_bytes(sizes['index'])} on disk, {_bytes(sizes['index, counts alone'])} in use",
+        ),
         ("rows of message events", f"{_bytes(rows)}, with their B-trees {_bytes(sizes['message events'])}"),
         (", ".join(people), ", ".join(_bytes(sizes[name]) for name in people)),
         ("process memory", f"{_bytes(ours['idle_bytes'])} idle, at most {_bytes(ours['grown_bytes'])} above that"),
