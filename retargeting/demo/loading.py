@@ -38,11 +38,12 @@ from retargeting.demo.people import (
 )
 from retargeting.demo.runs import Teller, in_order
 from retargeting.demo.shopping import Shopping, go_shopping
+from retargeting.demo.sizes import count_earlier_days
 from retargeting.demo.trees import resolved
 from retargeting.interactions.index.folding import fold_all
 from retargeting.interactions.ingest import record_custom_events
 from retargeting.orchestrations.models import Kind, Label, MessageStep, Orchestration
-from retargeting.profiles.models import Address, ListMember, Profile, ProfileList
+from retargeting.profiles.models import Address, ListMember, MemberSource, Profile, ProfileList
 from retargeting.profiles.sets.refreshing import refresh
 
 LOCK = 7002
@@ -73,6 +74,7 @@ def load(*, size: int, seed: int, now: datetime) -> Loaded | None:
         if Profile.objects.exists() or Orchestration.objects.exists():
             return None
         loaded = _Loader(np.random.default_rng(seed), size, now).run()
+        count_earlier_days(now)
     # Outside: a planner that knows nothing of a million new rows is slow until autovacuum comes by.
     with connection.cursor() as cursor:
         cursor.execute(f"ANALYZE {', '.join(TABLES)}")
@@ -216,7 +218,9 @@ class _Loader:
             members = self.rng.choice(ids, max(1, int(share * self.size)), replace=False)
             added = moment_of(self.began + 2 * HOUR)
             copy_rows(
-                ListMember, ("list_id", "profile_id", "added_at"), ((found.pk, int(id), added) for id in members)
+                ListMember,
+                ("list_id", "profile_id", "source", "added_at"),
+                ((found.pk, int(id), MemberSource.UPLOAD, added) for id in members),
             )
 
     def _segments(self) -> None:

@@ -55,17 +55,32 @@ class UploadForm(forms.Form):
 class ImportForm(forms.Form):
     """Confirms what was guessed of a file, and says what is to become of the list."""
 
+    has_header = forms.BooleanField(label="The first line is a header", required=False)
     column = forms.TypedChoiceField(label="Which column names the person?", coerce=int)
     key = forms.ChoiceField(label="What does it hold?", choices=ImportKey, widget=forms.RadioSelect)
-    has_header = forms.BooleanField(label="The first line is a header", required=False)
-    mode = forms.ChoiceField(label="What becomes of the list?", choices=ImportMode, widget=forms.RadioSelect)
+    mode = forms.ChoiceField(
+        label="What becomes of the list?",
+        choices=ImportMode,
+        widget=forms.RadioSelect,
+        help_text="Replacing takes off everyone who is not in the file, but for people who were added by hand.",
+    )
     put_back = forms.BooleanField(label="Also put back people who were taken off by hand", required=False)
 
     def __init__(self, *args: Any, list_import: ListImport, rows: list[list[str]], **kwargs: Any) -> None:
         kwargs["initial"] = {name: getattr(list_import, name) for name in self.base_fields}
         super().__init__(*args, **kwargs)
+        self._offer_to_put_back(list_import.list.removals.count())
         columns: forms.TypedChoiceField = self.fields["column"]  # type: ignore[assignment]
         columns.choices = [(at, column_name(rows, at)) for at in range(max(map(len, rows)))]
+
+    def _offer_to_put_back(self, taken_off: int) -> None:
+        """Only where there is somebody who could be put back."""
+        people = "1 person was" if taken_off == 1 else f"{taken_off:,} people were"
+        if taken_off:
+            help_text = f"{people} taken off by hand. Without the tick they stay off, and the report names them."
+            self.fields["put_back"].help_text = help_text
+        else:
+            del self.fields["put_back"]
 
 
 def column_name(rows: list[list[str]], at: int) -> str:

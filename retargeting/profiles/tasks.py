@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from django.conf import settings
 from django.utils import timezone
 
 from retargeting.profiles import actions
@@ -11,7 +12,6 @@ from retargeting.profiles.imports import running
 from retargeting.profiles.models import ImportRejection, ImportStatus, ListImport
 from retargeting.queue import enqueue
 
-FORGOTTEN_AFTER = timedelta(seconds=30)
 UPLOADS_KEPT = timedelta(days=1)
 """How long a file waits for its column to be chosen."""
 REPORTS_KEPT = timedelta(days=30)
@@ -24,8 +24,8 @@ def run_import(import_id: int) -> None:
 
 def wake_forgotten_imports() -> None:
     """The clock's duty: imports whose task was lost with a worker go on."""
-    silent = ListImport.objects.under_way().filter(touched_at__lt=timezone.now() - FORGOTTEN_AFTER)
-    for list_import in silent:
+    silent_since = timezone.now() - timedelta(seconds=settings.LEASE_SECONDS)
+    for list_import in ListImport.objects.under_way().filter(touched_at__lt=silent_since):
         # Noted first, so that one that waits behind other work is not enqueued at each tick.
         ListImport.objects.filter(pk=list_import.pk).update(touched_at=timezone.now())
         enqueue("retargeting.profiles.tasks.run_import", list_import.pk)

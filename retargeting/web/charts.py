@@ -110,10 +110,8 @@ class Trend:
         changes = [None, *(value - old for old, value in pairwise(numbers))]
         return [(day, value, change) for (day, value), change in zip(self.values, changes, strict=True)][::-1]
 
-    def drawing(self) -> TrendDrawing | None:
-        """None without at least two days."""
-        if len(self.values) < 2:
-            return None
+    def drawing(self) -> TrendDrawing:
+        """Needs at least two days."""
         first, last = self.values[0][0], self.values[-1][0]
         top = nice_top(max(value for _, value in self.values))
         places = [

@@ -243,7 +243,7 @@ def test_an_import_whose_worker_died_is_woken_and_one_that_waits_is_not_woken_tw
     going = started(new_list(), "id\nana\n")
     tasks.wake_forgotten_imports()
     queued = backlog()
-    ListImport.objects.update(touched_at=timezone.now() - timedelta(minutes=1))
+    ListImport.objects.update(touched_at=timezone.now() - timedelta(minutes=2))
     tasks.wake_forgotten_imports()
     tasks.wake_forgotten_imports()
     assert backlog() == queued + 1

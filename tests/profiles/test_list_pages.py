@@ -204,7 +204,7 @@ def test_a_file_goes_from_the_upload_to_the_report(marketer_client, vip):
     assert marketer_client.get(url, headers=polled)["HX-Refresh"] == "true"
 
     page = marketer_client.get(url).text
-    assert "Taken off, not in the file" in page
+    assert "not in the file" in page
     assert "unknown person" in page
     assert members(vip) == {"ben": "manual", "cia": "upload"}
     report = marketer_client.get(reverse("import-rejected", args=[going.pk]))
@@ -217,10 +217,10 @@ def test_a_file_goes_from_the_upload_to_the_report(marketer_client, vip):
 def test_how_many_were_left_out_is_said(marketer_client, vip):
     remove_member(actor=None, profile_list=vip, profile=person("ana"))
     waiting = uploaded(vip, "id\nana\n")
-    assert "1 person was taken off this list by hand" in marketer_client.get(f"/audiences/uploads/{waiting.pk}/").text
+    assert "1 person was taken off by hand." in marketer_client.get(f"/audiences/uploads/{waiting.pk}/").text
     done = imported(vip, "id\nana\n")
     page = marketer_client.get(reverse("import", args=[done.pk])).text
-    assert "Left out, since they were taken off by hand" in page
+    assert "taken off by hand earlier" in page
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ class ImportPage(View):
             form = ImportForm(request.POST, list_import=self.list_import, rows=rows)
             if not form.is_valid():
                 return self.ask(rows, form)
-            self.start(form.cleaned_data)
+            self.start({"put_back": False, **form.cleaned_data})
         else:
             messages.warning(request, f"The upload of {self.list_import} was started or canceled already.")
         return HttpResponseRedirect(reverse("import", args=[pk]))
@@ -105,7 +105,6 @@ class ImportPage(View):
             "encoding": NAMES[self.list_import.encoding],
             "delimiter": DELIMITER_NAMES[self.list_import.delimiter],
             "rows": rows[:SHOWN_ROWS],
-            "taken_off": self.list_import.list.removals.count(),
             "editable": can_write(self.request.user),
         }
         return render(self.request, "profiles/import_choice.html", context)
