@@ -38,6 +38,7 @@ class ReachPeople(View):
             "campaign": campaign,
             "what": what,
             "as_of": found.as_of,
+            "addressed": part != SkipReason.NO_ADDRESS,
             "page_obj": page,
             "paginator": paginator,
             "object_list": page.object_list,
