@@ -2,6 +2,7 @@
 // back what was typed meanwhile. Without this script the builder's buttons submit the form.
 (function () {
   const PAUSE = 300; // how long typing rests before the numbers are asked for
+  const REFRESH = 10000; // how often they are asked for while nobody does anything: events go on arriving
   const timers = new WeakMap();
   const busy = new WeakSet(); // builders with a button's answer on its way
   const typed = new Set(); // controls changed since the last request
@@ -14,6 +15,7 @@
     timers.set(builder, setTimeout(() => ask(builder), pause));
   }
   function ask(builder) {
+    timers.delete(builder);
     if (!builder.isConnected) return;
     if (busy.has(builder)) later(builder, 50);
     else htmx.trigger(builder, "builder-edit");
@@ -37,10 +39,18 @@
     if (!isTyped(event.target) || typed.has(event.target)) later(builder, 0);
   });
 
+  setInterval(() => {
+    if (document.hidden) return;
+    for (const builder of document.querySelectorAll("[data-builder]"))
+      if (!timers.has(builder) && !busy.has(builder) && !builder.classList.contains("htmx-request"))
+        builder.querySelector("[data-refresh]").click();
+  }, REFRESH);
+
   document.addEventListener("htmx:beforeRequest", (event) => {
     const builder = builderOf(event.detail.elt);
     if (!builder || event.detail.elt.matches("[data-search]")) return;
     clearTimeout(timers.get(builder));
+    timers.delete(builder);
     typed.clear();
     if (event.detail.elt !== builder) busy.add(builder);
   });

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from playwright.sync_api import Page, expect
 
+from retargeting.accounts.actions import create_api_key
 from retargeting.audiences import engine
 from retargeting.conditions.codec import decode
+from retargeting.interactions.index.folding import fold_all
 from tests.audiences.cast import Cast, set_up
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -35,9 +38,9 @@ def plain_page(browser) -> Iterator[Page]:
     context.close()
 
 
-def expected(cast: Cast) -> str:
+def expected(cast: Cast, *, value: bool = False) -> str:
     target = {"type": "campaign", "ids": [cast.sale.pk]}
-    row = {"kind": "message", "event": "opened", "target": target, "test": {"type": "occurred", "value": False}}
+    row = {"kind": "message", "event": "opened", "target": target, "test": {"type": "occurred", "value": value}}
     return str(len(engine.evaluate(decode({"match": "all", "conditions": [row]})).members))
 
 
@@ -107,6 +110,34 @@ def test_a_late_answer_does_not_undo_a_search(page: Page, marketer_client, live_
     settled(page)
     expect(page.get_by_role("checkbox", name="Newsletter")).to_have_count(0)
     expect(page.get_by_role("searchbox", name="Search campaigns")).to_have_value("spring")
+
+
+def test_the_numbers_follow_the_events_as_they_arrive(page: Page, marketer_client, live_server, cast):
+    _, key = create_api_key(actor=None, name="shop", scopes=["ingest"])
+    shop = Client(headers={"authorization": f"Bearer {key}"})
+    page.clock.install()
+    sign_in(page, marketer_client, live_server)
+    page.goto(f"{live_server.url}/audiences/try/")
+    page.get_by_role("button", name="Condition", exact=True).click()
+    page.locator(".picker summary").click()
+    page.get_by_role("checkbox", name="Spring sale").check()
+    page.keyboard.press("Escape")
+    page.get_by_label("What happened").select_option(label="opened")
+    settled(page)
+    before = int(expected(cast, value=True))
+    expect(total(page)).to_have_text(str(before))
+
+    for number, person in enumerate(("dan", "ben", "cleo"), start=1):
+        event = {"id": f"late-{number}", "profile": person, "event": "opened", "campaign": cast.sale.pk}
+        body = {"interactions": [{**event, "occurred_at": timezone.now().isoformat()}]}
+        answer = shop.post("/api/v1/interactions/bulk/", body, content_type="application/json")
+        assert answer.json() == {"accepted": 1, "duplicates": 0, "errors": []}
+        if number == 2:
+            fold_all()  # once in the rows, once in the index
+        page.clock.fast_forward("00:11")
+        expect(total(page)).to_have_text(str(before + number))
+    assert expected(cast, value=True) == str(before + 3)
+    expect(rows(page).first).to_contain_text(expected(cast, value=True))
 
 
 def test_fast_typing_loses_no_character_and_no_focus(page: Page, marketer_client, live_server, cast):
