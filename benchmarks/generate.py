@@ -25,6 +25,7 @@ from retargeting.interactions.index.folding import fold_all
 from retargeting.interactions.partitions import CUSTOM_EVENTS, MESSAGE_EVENTS
 from retargeting.orchestrations.models import MessageStep, Orchestration
 from retargeting.profiles.models import Profile, ProfileList
+from retargeting.profiles.sets.refreshing import refresh
 
 FOLD_EVERY = 5 * MOST_ROWS
 THIN_EVERY = 60 * MOST_ROWS
@@ -64,6 +65,8 @@ def load(world: World, *, keep: set[int] | None = None, say: Say = lambda text: 
         loaded.custom_events += len(batch)
     say(f"{loaded.custom_events:,} custom events")
     _load_message_events(world, loaded, keep, say)
+    # What the process that keeps the index does every now and then: sets of people are stored as well.
+    refresh(look_for_attributes=True)
     loaded.load_seconds = time.perf_counter() - started
     make_indexes(indexes)
     _finish()

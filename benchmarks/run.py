@@ -145,7 +145,7 @@ def prepare(size: Size, folder: Path, seed: int) -> dict[str, Any]:
     """The load of the folder, made now if there is none."""
     note = loaded(folder)
     if note is None:
-        drop(folder)  # what a load left that did not come to its end
+        drop(folder)  # what a load left that did not come to its end, or that an older product made
         folder.mkdir(parents=True)
         if machine.free_disk(folder) < size.disk * GIGABYTE:
             raise SystemExit(f"This needs {size.disk} GB of free disk. RETARGETING_DATA names another folder.")
@@ -189,7 +189,7 @@ def measure(size: Size, folder: Path, seed: int, engines: list[str], repeat: int
         "date": datetime.now(UTC).date().isoformat(),
         "machine": machine.facts(),
         "seed": seed,
-        "loaded": note,
+        "loaded": {key: value for key, value in note.items() if key != "migrations"},
         "about": about,
         "columns_built_seconds": build_seconds,
         "people_checked": people,
