@@ -323,7 +323,7 @@ class PeopleSet(models.Model):
 
 
 class AttributeValue(models.Model):
-    """Who has one value of an attribute that has few; a null value is nobody's: those who do not have the attribute."""
+    """Who has one value of an attribute that has few; those who do not have the attribute are under null."""
 
     attribute = models.TextField()
     value: models.JSONField[Any, Any] = models.JSONField(null=True)

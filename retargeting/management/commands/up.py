@@ -84,7 +84,10 @@ class Part:
 
 
 class Command(BaseCommand):
-    help = "Run everything: migrations, web, workers, clock and index, with the embedded PostgreSQL unless DATABASE_URL is set."
+    help = (
+        "Run everything: migrations, web, workers, clock and index, "
+        "with the embedded PostgreSQL unless DATABASE_URL is set."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--demo", action="store_true", help="fill an empty database with sample data")
