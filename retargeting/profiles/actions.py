@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, TypeVar
 
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, OperationalError, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.utils import timezone
-from psycopg.errors import DeadlockDetected, SerializationFailure, UniqueViolation
+from psycopg.errors import DeadlockDetected, LockNotAvailable, SerializationFailure, UniqueViolation
 
 from retargeting.accounts.actions import Actor, note
 from retargeting.accounts.models import Activity, User
@@ -32,6 +32,8 @@ from retargeting.profiles.validation import ItemError, Mistakes, ProfileItem, cl
 from retargeting.queue import enqueue
 
 _ATTEMPTS = 5
+CANCEL_WAIT = "5s"
+"""Longer than a batch of an upload takes, shorter than somebody looks at a page that does not answer."""
 T = TypeVar("T")
 
 
@@ -343,8 +345,17 @@ def start_import(
 
 @transaction.atomic
 def cancel_import(*, actor: Actor, list_import: ListImport) -> None:
-    """Drop an upload; the list stays as it is. Raises ImportMoved where it has come to its end."""
-    if not ListImport.STATES.transition(list_import, ImportStatus.CANCELED, finished_at=timezone.now()):
+    """Drop an upload; the list stays as it is. Raises ImportMoved where it has come to its end, or just does."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('lock_timeout', %s, true)", [CANCEL_WAIT])
+            canceled = ListImport.STATES.transition(list_import, ImportStatus.CANCELED, finished_at=timezone.now())
+            cursor.execute("SELECT set_config('lock_timeout', '0', true)")
+    except OperationalError as error:
+        if not isinstance(error.__cause__, LockNotAvailable):
+            raise
+        raise ImportMoved(f"The people of {list_import.file_name} are being put on the list right now.") from error
+    if not canceled:
         raise ImportMoved(f"The upload of {list_import.file_name} has ended already.")
     running.drop_everything(list_import)
     summary = f"Canceled the upload of {list_import.file_name} to the list {list_import.list}, which stays as it was."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 
 from retargeting.profiles import actions
@@ -24,11 +25,18 @@ def run_import(import_id: int) -> None:
 
 def wake_forgotten_imports() -> None:
     """The clock's duty: imports whose task was lost with a worker go on."""
-    silent_since = timezone.now() - timedelta(seconds=settings.LEASE_SECONDS)
-    for list_import in ListImport.objects.under_way().filter(touched_at__lt=silent_since):
-        # Noted first, so that one that waits behind other work is not enqueued at each tick.
-        ListImport.objects.filter(pk=list_import.pk).update(touched_at=timezone.now())
-        enqueue("retargeting.profiles.tasks.run_import", list_import.pk)
+    now = timezone.now()
+    with transaction.atomic():
+        # One whose row is locked has a worker; the clock must not wait for it.
+        silent = (
+            ListImport.objects.under_way()
+            .filter(touched_at__lt=now - timedelta(seconds=settings.LEASE_SECONDS))
+            .select_for_update(skip_locked=True)
+        )
+        for list_import in silent:
+            # Noted, so that one that waits behind other work is not enqueued at each tick.
+            ListImport.objects.filter(pk=list_import.pk).update(touched_at=now)
+            enqueue("retargeting.profiles.tasks.run_import", list_import.pk)
 
 
 def forget_old_uploads() -> None:

@@ -114,17 +114,20 @@ def _complete(list_import: ListImport) -> None:
     names: dict[str, int | str] = {"import": list_import.pk, "list": profile_list.pk}
     left_out = removed = 0
     with connection.cursor() as cursor:
+        # The planner has not heard yet of the matches and takes them for few: a loop over a million would not end.
+        cursor.execute("SET LOCAL enable_nestloop = off")
         if list_import.put_back:
             cursor.execute(_FORGET_REMOVALS, names)
         else:
             names |= {"reason": str(RejectionReason.TAKEN_OFF), "most": matching.MAX_VALUE}
             cursor.execute(_LEAVE_OUT, names)
             left_out = cursor.rowcount
-        cursor.execute(_ADD, {**names, "source": str(MemberSource.UPLOAD)})
-        added = cursor.rowcount
         if list_import.mode == ImportMode.REPLACE:
             cursor.execute(_REMOVE_OTHERS, {**names, "by_hand": str(MemberSource.MANUAL)})
             removed = cursor.rowcount
+        cursor.execute(_ADD, {**names, "source": str(MemberSource.UPLOAD)})
+        added = cursor.rowcount
+        cursor.execute("SET LOCAL enable_nestloop = on")
     counts = {"added": added, "removed": removed, "left_out": left_out}
     done = ListImport.STATES.transition(
         list_import, ImportStatus.COMPLETED, finished_at=timezone.now(), position=list_import.size, **counts
