@@ -2,17 +2,18 @@
 
 A change is named only after the whole tree has been evaluated for the person with it, and a moment only after it has
 been evaluated at it; so what is named is true. That nothing is named means that none of the changes worth trying
-(`suppositions`) does it alone.
+(`suppositions`, and of these the smallest thousand) does it alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 
 from retargeting.conditions.course import Turn, first_turn
-from retargeting.conditions.edits import Edit, narrowed
+from retargeting.conditions.edits import Edit, Events, narrowed
 from retargeting.conditions.facts import Context, InteractionFact, Person
 from retargeting.conditions.nodes import (
     AttributeCondition,
@@ -29,8 +30,11 @@ from retargeting.conditions.person import Verdict, evaluate
 from retargeting.conditions.phrases import comparison_words, duration_words
 from retargeting.conditions.reasons import instant_words
 from retargeting.conditions.saying import one_message
-from retargeting.conditions.suppositions import Supposition, suppositions
-from retargeting.conditions.unfolded import Leaf, Part, holds, leaves, span, unfolded
+from retargeting.conditions.suppositions import Ground, Supposition, suppositions
+from retargeting.conditions.unfolded import Leaf, Part, leaves, span, unfolded
+
+MOST_TRIED = 1_000
+"""So many changes that could do are evaluated, the smallest first."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ def outlook(tree: Group, person: Person, context: Context) -> Outlook:
     found = Outlook(verdict.met, missing)
     if (turn := first_turn(root, person, context.now)) is not None:
         return replace(found, words=_turn_words(turn, person, context.now), path=turn.leaf.path, at=turn.at)
-    if verdict.met or (best := _smallest(root, person)) is None:
+    if verdict.met or (best := _smallest(root, person, context.now)) is None:
         return found
     leaf, change = best
     words = f"if {change.words}{_within(leaf)}"
@@ -90,12 +94,13 @@ def _known_now(person: Person, now: datetime) -> Person:
 # Changes.
 
 
-def _smallest(root: Part, person: Person) -> tuple[Leaf, Supposition] | None:
+def _smallest(root: Part, person: Person, now: datetime) -> tuple[Leaf, Supposition] | None:
     """The smallest change, and of equal ones the first in the tree, that lets the person in."""
     trial = _Trial(root, person)
-    tried = [(leaf, change) for leaf in trial.leaves for change in suppositions(leaf, person, trial.leaves)]
+    ground = Ground(person, trial.leaves, now, trial.could_let_in)
+    tried = [(leaf, change) for leaf in trial.leaves for change in suppositions(leaf, ground)]
     tried.sort(key=lambda pair: pair[1].size)
-    return next((pair for pair in tried if trial.lets_in(*pair)), None)
+    return next((pair for pair in islice(tried, MOST_TRIED) if trial.lets_in(*pair)), None)
 
 
 class _Trial:
@@ -106,14 +111,33 @@ class _Trial:
         self.leaves: Sequence[Leaf] = list(leaves(root))
         self.known = {leaf: narrowed(person, leaf) for leaf in self.leaves}
         self.met = {leaf: evaluate(leaf.node, self.known[leaf], leaf.context).met for leaf in self.leaves}
+        self.asked: dict[InteractionFact, bool] = {}
+
+    def could_let_in(self, edit: Edit) -> bool:
+        """Whether the whole could hold if whatever the change touches were as it is wanted."""
+        # Of one event many leaves ask.
+        event = edit.came if isinstance(edit, Events) and isinstance(edit.came, InteractionFact) else None
+        if event is not None and event in self.asked:
+            return self.asked[event]
+        could = self._can_hold(self.met, {leaf for leaf in self.leaves if edit.touches(leaf)})
+        if event is not None:
+            self.asked[event] = could
+        return could
 
     def lets_in(self, leaf: Leaf, change: Supposition) -> bool:
-        touched = {other for other in self.leaves if change.edit.touches(other)}
-        met = self.met
-        if not span(self.root, lambda one: (False, True) if one in touched else (met[one], met[one]))[1]:
+        if self._after(leaf, change.edit) is self.met[leaf]:
             return False
-        after = met | {one: self._after(one, change.edit) for one in touched}
-        return after[leaf] is not met[leaf] and holds(self.root, after.__getitem__)
+        open_leaves = {other for other in self.leaves if change.edit.touches(other)}
+        met = dict(self.met)
+        for other in [leaf, *(open_leaves - {leaf})]:
+            met[other] = self._after(other, change.edit)
+            open_leaves.discard(other)
+            if not self._can_hold(met, open_leaves):
+                return False
+        return True
+
+    def _can_hold(self, met: Mapping[Leaf, bool], open_leaves: Set[Leaf]) -> bool:
+        return span(self.root, lambda one: (False, True) if one in open_leaves else (met[one], met[one]))[1]
 
     def _after(self, leaf: Leaf, edit: Edit) -> bool:
         return evaluate(leaf.node, edit.applied(self.known[leaf]), leaf.context).met

@@ -5,9 +5,10 @@ These are guesses. `outlook` tries each on the whole tree, and only one that is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from itertools import islice, product
 
 from retargeting.conditions.edits import Edit, Events, Listing, Reaching, Value
@@ -52,7 +53,7 @@ from retargeting.conditions.values import JSON, has_value, same
 TICK = timedelta(microseconds=1)
 MOST_EVENTS = 1_000
 """A change by more events than that is no small one, and none is named."""
-MOST_MESSAGES = 6
+MOST_MESSAGES = 3
 MOST_PROPERTIES = 4
 
 
@@ -85,33 +86,54 @@ class Moment:
     words: str
 
 
-def suppositions(leaf: Leaf, person: Person, others: Sequence[Leaf]) -> Iterator[Supposition]:
-    """Changes that may turn the leaf. `others` are all leaves of the tree: a change can have to suit some of them."""
+@dataclass(frozen=True)
+class Ground:
+    """What all suppositions about one person start from.
+
+    `leaves` are all of the tree, since a change can have to suit several; `messages` those that the person has events
+    of, the latest first. `worth` says whether a change could let them in, from what it touches alone.
+    """
+
+    person: Person
+    leaves: Sequence[Leaf]
+    now: datetime
+    worth: Callable[[Edit], bool]
+
+    @cached_property
+    def messages(self) -> list[KnownMessage]:
+        latest = sorted(self.person.interactions, key=lambda fact: fact.occurred_at, reverse=True)
+        return list(
+            dict.fromkeys(
+                KnownMessage(fact.orchestration, fact.kind, fact.step, fact.channel, fact.labels) for fact in latest
+            )
+        )
+
+    @cached_property
+    def ladder(self) -> list[Moment]:
+        """Now, and the latest moment beyond each edge that a test in the tree looks at, the latest first."""
+        found = {self.now: Moment(self.now, "")}
+        for leaf in self.leaves:
+            test = leaf.node.test if isinstance(leaf.node, MessageCondition | EventCondition) else None
+            for moment in _edges(test, self.now):
+                if moment.at < self.now:
+                    found.setdefault(moment.at, moment)
+        return sorted(found.values(), key=lambda moment: moment.at, reverse=True)
+
+
+def suppositions(leaf: Leaf, ground: Ground) -> Iterator[Supposition]:
+    """Changes that may turn the leaf."""
+    person = ground.person
     match leaf.node:
         case MessageCondition() | EventCondition():
-            yield from _events(leaf, person, others)
+            yield from _events(leaf, ground)
         case AttributeCondition():
-            yield from _values(leaf, person, others)
+            yield from _values(leaf, ground)
         case ListCondition() as node:
             words = list_words(node, node.id not in person.lists, leaf.context.names)
             yield Supposition(Size(TO_COME), words, Listing(node.id))
         case ReachableCondition() as node:
             words = reach_words(node, node.channel not in person.reachable)
             yield Supposition(Size(TO_COME), words, Reaching(node.channel))
-
-
-# Moments.
-
-
-def moments(others: Iterable[Leaf], now: datetime) -> list[Moment]:
-    """Now, and the latest moment beyond each edge that a test in the tree looks at, the latest first."""
-    found = {now: Moment(now, "")}
-    for leaf in others:
-        test = leaf.node.test if isinstance(leaf.node, MessageCondition | EventCondition) else None
-        for moment in _edges(test, now):
-            if moment.at < now:
-                found.setdefault(moment.at, moment)
-    return sorted(found.values(), key=lambda moment: moment.at, reverse=True)
 
 
 def _edges(test: Test | None, now: datetime) -> Iterator[Moment]:
@@ -131,32 +153,31 @@ def _edges(test: Test | None, now: datetime) -> Iterator[Moment]:
 # Events, of messages and others.
 
 
-def _events(leaf: Leaf, person: Person, others: Sequence[Leaf]) -> Iterator[Supposition]:
+def _events(leaf: Leaf, ground: Ground) -> Iterator[Supposition]:
     node, context = leaf.node, leaf.context
-    ladder = moments(others, context.now)
     happened: Sequence[InteractionFact | EventFact]
     inside: Sequence[InteractionFact | EventFact]
+    prototypes: Sequence[InteractionFact | EventFact]
     if isinstance(node, MessageCondition):
-        history = message_history(node, person, context)
+        history = message_history(node, ground.person, context)
         happened, inside = history.happened, history.counted
-        doing = doing_message(node, context.names)
-        prototypes: list[InteractionFact | EventFact] = [*_messages(leaf, node.event, person)]
+        doing, prototypes = doing_message(node, context.names), _messages(leaf, node.event, ground)
         if history.outsider:
             sending = doing_message(replace(node, event=Interaction.SENT, opens=Opens.HUMAN), context.names)
-            yield from _more(sending, [*_messages(leaf, Interaction.SENT, person)], ladder, [1])
+            yield from _more(sending, _messages(leaf, Interaction.SENT, ground), ground.ladder, [1])
     else:
         assert isinstance(node, EventCondition)
-        happened = fitting = event_history(node, person, context)
+        happened = fitting = event_history(node, ground.person, context)
         inside = counted(node.test, fitting, context.now)
-        doing = doing_event(node)
-        prototypes = [EventFact(node.event, values, context.now) for values in _properties(leaf, others)]
+        doing, prototypes = doing_event(node), _custom_events(leaf, ground)
     numbers = _numbers(node.test, len(inside))
     more = [n - len(inside) for n in numbers if len(inside) < n <= len(inside) + MOST_EVENTS]
-    yield from _more(doing, prototypes, ladder, more, _lately(node.test, context.now), again=bool(inside))
-    window = f" {window_words(node.test)}" if isinstance(node.test, CountSince) else ""
-    yield from _fewer(doing, inside, [n for n in numbers if n < len(inside)], window)
-    if isinstance(node.test, LastEventAge | LastEventDate):
-        yield from _moved(doing, node.test, happened, prototypes, ladder)
+    yield from _more(doing, prototypes, ground.ladder, more, _lately(node.test, context.now), again=bool(inside))
+    if happened and ground.worth(Events(went=tuple(happened))):
+        window = f" {window_words(node.test)}" if isinstance(node.test, CountSince) else ""
+        yield from _fewer(doing, inside, [n for n in numbers if n < len(inside)], window)
+        if isinstance(node.test, LastEventAge | LastEventDate):
+            yield from _moved(doing, happened, prototypes, ground.ladder)
 
 
 def _more(
@@ -186,7 +207,6 @@ def _fewer(
 
 def _moved(
     doing: Doing,
-    test: LastEventAge | LastEventDate,
     happened: Sequence[InteractionFact | EventFact],
     prototypes: Sequence[InteractionFact | EventFact],
     ladder: Sequence[Moment],
@@ -226,29 +246,33 @@ def _lately(test: Test, now: datetime) -> str:
     return ""
 
 
-def _messages(leaf: Leaf, event: Interaction, person: Person) -> Iterator[InteractionFact]:
-    """Such an event of each message it can be of: first of those the person knows, at last of a new one."""
+def _messages(leaf: Leaf, event: Interaction, ground: Ground) -> list[InteractionFact]:
+    """Such an event of some messages that it can be of: some that the person knows, some others, and a new one."""
     node, context = leaf.node, leaf.context
     assert isinstance(node, MessageCondition)
-    latest = sorted(person.interactions, key=lambda fact: fact.occurred_at, reverse=True)
-    met_before = (KnownMessage(fact.orchestration, fact.kind, fact.step, fact.channel, fact.labels) for fact in latest)
-    found: dict[KnownMessage, InteractionFact] = {}
-    for message in (*met_before, *context.messages, *_new_messages(node)):
-        fact = InteractionFact(
-            event=event,
-            orchestration=message.orchestration,
-            kind=message.kind,
-            step=message.step,
-            channel=message.channel,
-            labels=message.labels,
-            machine=node.opens is Opens.MACHINE and INTERACTIONS[event].opens,
-            occurred_at=context.now,
-            journey=context.journey if message.orchestration == context.automation else None,
-        )
-        possible = message.channel in INTERACTIONS[event].channels
-        if possible and message not in found and len(found) < MOST_MESSAGES and on_target(fact, node, context):
-            found[message] = fact
-    yield from found.values()
+    found: dict[InteractionFact, None] = {}
+    for messages in (ground.messages, context.messages, _new_messages(node)):
+        facts = (_event_of(message, event, leaf) for message in messages)
+        possible = (fact for fact in facts if fact.channel in INTERACTIONS[event].channels)
+        fitting = (fact for fact in possible if on_target(fact, node, context) and ground.worth(Events(fact)))
+        found |= dict.fromkeys(islice(fitting, MOST_MESSAGES))
+    return list(found)
+
+
+def _event_of(message: KnownMessage, event: Interaction, leaf: Leaf) -> InteractionFact:
+    context = leaf.context
+    by_machine = isinstance(leaf.node, MessageCondition) and leaf.node.opens is Opens.MACHINE
+    return InteractionFact(
+        event=event,
+        orchestration=message.orchestration,
+        kind=message.kind,
+        step=message.step,
+        channel=message.channel,
+        labels=message.labels,
+        machine=by_machine and INTERACTIONS[event].opens,
+        occurred_at=context.now,
+        journey=context.journey if message.orchestration == context.automation else None,
+    )
 
 
 def _new_messages(node: MessageCondition) -> Iterator[KnownMessage]:
@@ -261,15 +285,17 @@ def _new_messages(node: MessageCondition) -> Iterator[KnownMessage]:
             yield KnownMessage(0, "campaign", None, channel, labels)
 
 
-def _properties(leaf: Leaf, others: Sequence[Leaf]) -> list[dict[str, JSON]]:
-    """Properties that fit the condition, and such as also fit the others on the same event."""
+def _custom_events(leaf: Leaf, ground: Ground) -> list[EventFact]:
+    """Such an event with properties that fit the condition, or others on the same event as well."""
     assert isinstance(leaf.node, EventCondition)
     name, own, now = leaf.node.event, leaf.node.where, leaf.context.now
-    found = [*_fitting(own, now)]
-    for other in others:
+    if not ground.worth(Events(EventFact(name, {}, now))):
+        return []
+    found = list(_fitting(own, now))
+    for other in ground.leaves:
         if isinstance(other.node, EventCondition) and other.node.event == name and other.node.where != own:
             found += _fitting((*own, *other.node.where), now)
-    return found
+    return [EventFact(name, properties, now) for properties in found]
 
 
 def _fitting(where: tuple[PropertyFilter, ...], now: datetime) -> Iterator[dict[str, JSON]]:
@@ -288,13 +314,15 @@ def _fitting(where: tuple[PropertyFilter, ...], now: datetime) -> Iterator[dict[
 # Values.
 
 
-def _values(leaf: Leaf, person: Person, others: Sequence[Leaf]) -> Iterator[Supposition]:
+def _values(leaf: Leaf, ground: Ground) -> Iterator[Supposition]:
     """Other values of the attribute. Where one condition alone asks about it, any value that fits it will do."""
     node, now = leaf.node, leaf.context.now
     assert isinstance(node, AttributeCondition)
-    before = person.attributes.get(node.attribute)
+    if not ground.worth(Value(node.attribute, None)):
+        return
+    before = ground.person.attributes.get(node.attribute)
     met = value_holds(before, node.comparison, now, unset=node.unset)
-    asking = [other.node for other in others if isinstance(other.node, AttributeCondition)]
+    asking = [other.node for other in ground.leaves if isinstance(other.node, AttributeCondition)]
     asking = [other for other in asking if other.attribute == node.attribute]
     tried = {repr(value): value for other in (node, *asking) for value in values_near(other.comparison, now, before)}
     for value in tried.values():
