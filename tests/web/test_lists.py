@@ -19,7 +19,7 @@ QUERIES = {
     "activity": 6,
     "outbox": 7,
     "automations": 7,
-    "person": 9,
+    "person": 10,
     "label": 5,
     "outbox-message": 5,
     "search": 8,
