@@ -6,7 +6,8 @@ Python object for each: 250,000 ids in well under a tenth of a second.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,11 +23,17 @@ ARRAY_HEADER = 20
 ELEMENT = np.dtype([("length", ">i4"), ("value", ">i4")])
 
 
+@contextlib.contextmanager
+def binary_cursor() -> Iterator[psycopg.Cursor[Any]]:
+    """A cursor of psycopg's own: Django's fills in parameters as text and cannot ask for binary answers."""
+    connection.ensure_connection()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        yield cursor
+
+
 def fetch_bitmap(query: str, params: Sequence[Any] = ()) -> BitMap:
     """Run `query`, which gives one column of int4 ids (repeats are fine), and return the ids as a bitmap."""
-    connection.ensure_connection()
-    # Django's own cursor fills in parameters on the client and so cannot ask for a binary answer.
-    with psycopg.Cursor(connection.connection) as cursor:
+    with binary_cursor() as cursor:
         cursor.execute(f"SELECT array_send(array_agg(id)) FROM ({query}) AS ids (id)", params, binary=True)  # noqa: S608  (ours)
         row = cursor.fetchone()
     if row is None or row[0] is None:

@@ -153,7 +153,9 @@ class MembersView(AudienceView):
 
 def _position(cursor: str) -> tuple[int, datetime]:
     match read_cursor(cursor):
-        case [int(after), str(text)] if 0 <= after < 2**31 and (as_of := parse_date(text)) is not None:
+        case [int(after), str(text)] if (
+            0 <= after < 2**31 and (as_of := parse_date(text)) is not None and as_of <= timezone.now()
+        ):
             return after, as_of
     raise Unprocessable(BAD_CURSOR)
 

@@ -124,7 +124,7 @@ def reachable_people(condition: ReachableCondition, moment: Moment) -> BitMap:
 
 
 def _ids(rows: QuerySet[Orchestration] | QuerySet[MessageStep]) -> tuple[int, ...]:
-    return tuple(rows.values_list("id", flat=True))
+    return tuple(sorted(rows.values_list("id", flat=True)))
 
 
 def _selector(event: Interaction, target: Target) -> Selector:

@@ -28,6 +28,9 @@ def _move_in(using: str, **kwargs: object) -> None:
     from django.db import DEFAULT_DB_ALIAS
 
     from retargeting.interactions.index import state
+    from retargeting.profiles.sets import refreshing
 
     if using == DEFAULT_DB_ALIAS:
         state.move_in()
+        state.renew()
+        refreshing.renew()

@@ -90,6 +90,9 @@ def _copy(table: str, columns: str, moments: Sequence[datetime], lines: list[str
     if not lines:
         return
     with transaction.atomic(savepoint=False):
+        with connection.cursor() as cursor:
+            # From here on no partition goes that is found to be there.
+            cursor.execute(f"LOCK TABLE ONLY {table} IN ROW EXCLUSIVE MODE")
         ensure_partitions(table, moments)
         with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
             copy.write("".join(lines))

@@ -24,6 +24,9 @@ from retargeting.interactions.index.state import FOLD_LOCK
 from retargeting.interactions.index.storage import Groups, Words
 from retargeting.interactions.models import CHANNEL_CODES, EVENT_CODES, EVENTS_BY_CODE
 
+KEEP_ROWS = "LOCK TABLE ONLY interactions_messageevent IN ACCESS SHARE MODE"
+"""A month that is dropped is gone for older views as well, so it is not dropped while somebody reads."""
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -117,11 +120,13 @@ def snapshot() -> Iterator[Events]:
     if connection.in_atomic_block:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [FOLD_LOCK])
+            cursor.execute(KEEP_ROWS)
         yield Events()
         return
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            cursor.execute(KEEP_ROWS)
         yield Events()
 
 

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from retargeting.bitmaps import ids_of_array
+from retargeting.bitmaps import binary_cursor, ids_of_array
 from retargeting.interactions.index import slices, storage
 from retargeting.interactions.index import state as states
-from retargeting.interactions.index.folding import changing_buckets
+from retargeting.interactions.index.folding import changing_buckets, in_turn
 from retargeting.interactions.index.layout import LAST_HOUR, Kept, hour_of, hours_in_month, moment_of, month_of
 from retargeting.interactions.index.storage import Key
 
@@ -52,9 +52,7 @@ def differences() -> Iterator[Difference]:
     Nothing is known of buckets whose rows are not kept any more.
     """
     for month in months_with_rows():
-        with changing_buckets() as alone:
-            if not alone:
-                raise RuntimeError("Another process is changing the index; try again.")
+        with in_turn(), changing_buckets():
             state = states.read()
             for naming, first, end in _stretches(month, state.kept):
                 if first < end:
@@ -63,7 +61,7 @@ def differences() -> Iterator[Difference]:
 
 def months_with_rows() -> list[int]:
     """The first hours of the months of which there are rows, or buckets that should have rows."""
-    with storage.cursor() as db:
+    with binary_cursor() as db:
         hours = {hour for (hour,) in db.execute("SELECT DISTINCT hour FROM interactions_bucket")}
         db.execute("SELECT DISTINCT date_trunc('month', occurred_at, 'UTC') FROM interactions_messageevent")
         hours |= {hour_of(moment) for (moment,) in db}
@@ -83,7 +81,7 @@ def _stretches(month: int, kept: Kept) -> list[tuple[str, int, int]]:
 
 def _compare(naming: str, first: int, end: int, mark: int) -> Iterator[Difference]:
     seen: set[Key] = set()
-    with storage.cursor() as db:
+    with binary_cursor() as db:
         db.execute(
             f"DECLARE counted NO SCROLL CURSOR FOR SELECT {naming}, min(occurred_at), max(occurred_at), "
             "array_send(array_agg(profile_id)) FROM interactions_messageevent "

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.db import connection
 
+from retargeting.bitmaps import binary_cursor
 from retargeting.interactions.index import state as states
 from retargeting.interactions.index import storage
 from retargeting.interactions.index.folding import changing_buckets
@@ -49,7 +50,7 @@ def _step(days_until: int) -> bool:
 
 def _sum_up(number: int, length: int, stretch: Key) -> None:
     """Add up the buckets of `length` in a stretch of time to longer ones: a day's hours, or a channel's days."""
-    with storage.cursor() as db:
+    with binary_cursor() as db:
         groups = db.execute(
             "SELECT DISTINCT channel, event FROM interactions_bucket WHERE length = %s AND hour >= %s AND hour < %s",
             [length, stretch.hour, stretch.hour + stretch.length],

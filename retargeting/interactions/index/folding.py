@@ -16,7 +16,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 
-from retargeting.bitmaps import ids_of_array
+from retargeting.bitmaps import binary_cursor, ids_of_array
 from retargeting.interactions.index import state as states
 from retargeting.interactions.index import storage
 from retargeting.interactions.index.layout import DAY, HOUR, TICK, Kept, day_of, hours_in_month, month_of
@@ -25,6 +25,9 @@ from retargeting.interactions.index.storage import Delta, Key
 GROUPS_AT_ONCE = 2_000
 IDS_AT_ONCE = 4_000_000
 """Buckets are written when so many ids have come together, so that memory stays flat however much there is to fold."""
+
+IDS_A_BUCKET = 200
+"""What a bucket takes beside its ids, in ids."""
 
 GROUPS = """
     SELECT orchestration_id, step_id, channel, event, machine,
@@ -37,18 +40,33 @@ GROUPS = """
 
 
 @contextlib.contextmanager
-def changing_buckets() -> Iterator[bool]:
+def changing_buckets(*locking: str) -> Iterator[bool]:
     """A transaction with one view of the database that may change buckets; False when another one is at it.
 
     Whoever saw an older mark than the one it would move fails on writing it, so the view may be taken before the lock.
+    `locking` is executed before it is taken.
     """
     with transaction.atomic():
         with connection.cursor() as cursor:
             if len(connection.savepoint_ids) == 0:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            for statement in locking:
+                cursor.execute(statement)
             cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [states.FOLD_LOCK])
             row = cursor.fetchone()
         yield bool(row and row[0])
+
+
+@contextlib.contextmanager
+def in_turn() -> Iterator[None]:
+    """Wait for whoever changes buckets, and keep others from it: for what is asked for by hand, and not given up."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [states.FOLD_LOCK])
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [states.FOLD_LOCK])
 
 
 def fold(*, below: int | None = None) -> int:
@@ -105,6 +123,7 @@ def add_rows(kept: Kept, number: int, start: datetime, end: datetime, old_mark: 
             delta = deltas.get(key)
             if delta is None:
                 delta = deltas[key] = Delta(first_at, last_at)
+                waiting += IDS_A_BUCKET
             delta.add(first_at, last_at)
             delta.ids.append(ids)
         events += len(ids)
@@ -119,7 +138,7 @@ def add_rows(kept: Kept, number: int, start: datetime, end: datetime, old_mark: 
 def _groups(*bounds: Any) -> Iterator[tuple[Any, ...]]:
     """Through a cursor of the server, so that not all ids are in memory at once."""
     connection.ensure_connection()
-    with storage.cursor() as db:
+    with binary_cursor() as db:
         # Sorted or hashed makes no difference to the result; without this a wrong guess reads a whole month.
         db.execute("SELECT set_config('enable_seqscan', 'off', true)")
         db.execute(f"DECLARE groups NO SCROLL CURSOR FOR {GROUPS}", bounds)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from pyroaring import BitMap
 
-from retargeting.bitmaps import ARRAY_HEADER, ids_of_array
+from retargeting.bitmaps import ARRAY_HEADER, binary_cursor, ids_of_array
 from retargeting.interactions.index import slices, storage
 from retargeting.interactions.index import state as states
 from retargeting.interactions.index.layout import Span, cover, moment_of
@@ -104,7 +104,7 @@ class Lookup:
         missing = [key for key in found if key not in people]
         for key, packed in storage.group_counts(groups, kept, missing):
             people[key] = slices.union_of(packed)
-            MEMORY.keep(names[key], people[key], slices.size([people[key]]))
+            self._keep(names[key], people[key], slices.size([people[key]]))
         totals = {key: (len(people[key]), version[2]) for key, version in found.items()}
         for key, ids in self.tail().grouped(groups):
             before = people.get(key, BitMap())
@@ -121,7 +121,7 @@ class Lookup:
         members: BitMap | None = MEMORY.get(name)
         if members is None:
             members = slices.union_of(storage.packed(words, spans))
-            MEMORY.keep(name, members, slices.size([members]))
+            self._keep(name, members, slices.size([members]))
         return members
 
     def _sum(self, words: Words, spans: list[Span]) -> Slices:
@@ -130,8 +130,12 @@ class Lookup:
         counts: Slices | None = MEMORY.get(name)
         if counts is None:
             counts = slices.sum_of(storage.packed(words, spans))
-            MEMORY.keep(name, counts, slices.size(counts))
+            self._keep(name, counts, slices.size(counts))
         return slices.copy(counts)
+
+    def _keep(self, name: Hashable, value: object, size: int) -> None:
+        if not self.state.writing:
+            MEMORY.keep(name, value, size)
 
     def _name(self, kind: str, words: Words, spans: list[Span]) -> Hashable:
         """All that a result of whole buckets depends on: which they are, how many, and the last fold of any."""
@@ -153,7 +157,7 @@ class Lookup:
 
 def _row_ids(event: int, keys: Sequence[Key], start: datetime, end: datetime, mark: int) -> Ids:
     """From the rows that are folded into the buckets of `keys`, those of start ≤ t < end."""
-    with storage.cursor() as db:
+    with binary_cursor() as db:
         db.execute(
             """
             SELECT array_send(array_agg(profile_id)) FROM interactions_messageevent
@@ -173,7 +177,7 @@ def _row_ids(event: int, keys: Sequence[Key], start: datetime, end: datetime, ma
 
 
 def read_tail(mark: int) -> Tail:
-    with storage.cursor() as db:
+    with binary_cursor() as db:
         arrived = db.execute(
             "SELECT min(first_at), max(last_at) FROM interactions_arrival WHERE transaction >= %s", [mark]
         ).fetchone()

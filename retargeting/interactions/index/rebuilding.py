@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from retargeting.interactions.index import state as states
 from retargeting.interactions.index.checking import months_with_rows
-from retargeting.interactions.index.folding import add_rows, changing_buckets
+from retargeting.interactions.index.folding import add_rows, changing_buckets, in_turn
 from retargeting.interactions.index.layout import hours_in_month, moment_of
 
 
@@ -21,9 +21,7 @@ def rebuild() -> Iterator[tuple[int, int]]:
     """
     for month in months_with_rows():
         end = month + hours_in_month(month)
-        with changing_buckets() as alone:
-            if not alone:
-                raise RuntimeError("Another process is changing the index; try again.")
+        with in_turn(), changing_buckets():
             state = states.read()
             if state.generation is None:
                 state = states.start(timezone.now())

@@ -16,6 +16,9 @@ from retargeting.interactions.index.folding import changing_buckets
 from retargeting.interactions.index.layout import hour_of, month_of
 from retargeting.interactions.partitions import MESSAGE_EVENTS, months_of, partition_name
 
+ALONE = f"LOCK TABLE ONLY {MESSAGE_EVENTS} IN ACCESS EXCLUSIVE MODE"
+"""Taken before the first look, which then sees what every writer of the old months has written."""
+
 LEAST_MONTHS = 2
 """Hours are kept for five weeks, and what they cut is read from the rows."""
 
@@ -23,7 +26,8 @@ LEAST_MONTHS = 2
 def drop_old_rows(now: datetime, months: int) -> list[str]:
     """Drop the partitions of message events that ended `months` (≥ 2) or more ago; returns their names.
 
-    A month of which rows are still to be folded stays until they are.
+    A month of which rows are still to be folded stays until they are. Whoever is reading or writing event rows is
+    waited for, but not long, since everybody else queues behind: it is an OperationalError then, to be tried again.
     """
     if months < LEAST_MONTHS:
         raise ValueError(f"Event rows are kept for {LEAST_MONTHS} months at least.")
@@ -31,7 +35,7 @@ def drop_old_rows(now: datetime, months: int) -> list[str]:
     for _ in range(months):
         rows_from = month_of(rows_from - 1)
     dropped = []
-    with changing_buckets() as alone:
+    with changing_buckets("SET LOCAL lock_timeout = '3s'", ALONE) as alone:
         state = states.read()
         if not alone or state.generation is None:
             return []

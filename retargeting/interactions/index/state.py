@@ -35,6 +35,8 @@ class State:
     fold: int
     mark: int
     kept: Kept
+    writing: bool = False
+    """Whether the transaction around writes: what it sees of the index may be undone, and is not kept in memory."""
 
 
 EMPTY = State(None, 0, 0, Kept(FIRST_HOUR, FIRST_HOUR, FIRST_HOUR))
@@ -44,14 +46,14 @@ EMPTY = State(None, 0, 0, Kept(FIRST_HOUR, FIRST_HOUR, FIRST_HOUR))
 def read() -> State:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT generation, fold, mark, hours_from, days_until, months_until, rows_from "
-            "FROM interactions_indexstate"
+            "SELECT generation, fold, mark, pg_current_xact_id_if_assigned() IS NOT NULL, "
+            "hours_from, days_until, months_until, rows_from FROM interactions_indexstate"
         )
         row = cursor.fetchone()
     if row is None:
         return EMPTY
-    generation, fold, mark, *kept = row
-    return State(generation, fold, mark, Kept(*kept))
+    generation, fold, mark, writing, *kept = row
+    return State(generation, fold, mark, Kept(*kept), writing)
 
 
 def write(state: State) -> None:
@@ -91,6 +93,12 @@ def finished_below() -> int:
         row = cursor.fetchone()
     assert row
     return int(row[0])
+
+
+def renew() -> None:
+    """Have all processes forget what they keep in memory: the contents may have been replaced by a dump."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE interactions_indexstate SET generation = gen_random_uuid()")
 
 
 @transaction.atomic

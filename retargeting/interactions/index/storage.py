@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-import psycopg
-from django.db import connection
-
+from retargeting.bitmaps import binary_cursor
 from retargeting.interactions.index import slices
 from retargeting.interactions.index.layout import DAY, HOUR, Kept, Span
 from retargeting.interactions.index.slices import Ids
@@ -67,12 +65,6 @@ _KEYS = (
 )
 
 
-def cursor() -> psycopg.Cursor[Any]:
-    """A cursor of psycopg's own: Django's fills in parameters as text."""
-    connection.ensure_connection()
-    return psycopg.Cursor(connection.connection)
-
-
 def add(deltas: dict[Key, Delta], fold: int) -> None:
     """Add to buckets, making those that are not there. The caller holds the fold lock."""
     if not deltas:
@@ -90,7 +82,7 @@ def add(deltas: dict[Key, Delta], fold: int) -> None:
 
 
 def load(keys: Sequence[Key]) -> dict[Key, tuple[datetime, datetime, bytes]]:
-    with cursor() as db:
+    with binary_cursor() as db:
         db.execute(
             f"SELECT {_COLUMNS}, first_at, last_at, counts FROM interactions_bucket JOIN {_KEYS} USING ({_COLUMNS})",
             _columns(keys),
@@ -100,7 +92,7 @@ def load(keys: Sequence[Key]) -> dict[Key, tuple[datetime, datetime, bytes]]:
 
 
 def _save(rows: Sequence[tuple[Any, ...]], fold: int) -> None:
-    with cursor() as db:
+    with binary_cursor() as db:
         db.execute(
             f"""
             INSERT INTO interactions_bucket ({_COLUMNS}, first_at, last_at, events, counts, fold)
@@ -124,7 +116,7 @@ def version(words: Words, spans: Sequence[Span]) -> tuple[int, int]:
     if not spans:
         return 0, 0
     query, params = _select("fold", words, spans)
-    with cursor() as db:
+    with binary_cursor() as db:
         row = db.execute(f"SELECT count(*), coalesce(max(fold), 0) FROM ({query})", params).fetchone()
     assert row
     return row[0], row[1]
@@ -135,7 +127,7 @@ def packed(words: Words, spans: Sequence[Span]) -> list[bytes]:
     if not spans:
         return []
     query, params = _select("counts", words, spans)
-    with cursor() as db:
+    with binary_cursor() as db:
         return [row[0] for row in db.execute(query, params, binary=True)]
 
 
@@ -145,7 +137,7 @@ def at_edge(words: Words, span: Span, start: datetime, end: datetime) -> tuple[l
     query, params = _select(
         f"{_COLUMNS}, first_at, last_at, CASE WHEN {inside} THEN counts END", words, [span], [start, end]
     )
-    with cursor() as db:
+    with binary_cursor() as db:
         rows = db.execute(query, params, binary=True).fetchall()
     whole = [row[9] for row in rows if row[9] is not None]
     return whole, [Key(*row[:7]) for row in rows if row[9] is None and row[7] < end and row[8] >= start]
@@ -183,7 +175,7 @@ def _select(
 
 def group_versions(groups: Groups, kept: Kept) -> dict[tuple[int, int], tuple[int, int, int]]:
     """(id, event code) → how many buckets, the last fold that wrote one, and how many events."""
-    with cursor() as db:
+    with binary_cursor() as db:
         db.execute(
             f"SELECT {groups.column}, event, count(*), max(fold), sum(events)::int8 "
             f"{_of_groups(groups)} GROUP BY 1, 2",
@@ -200,7 +192,7 @@ def group_counts(
     found: dict[tuple[int, int], list[bytes]] = {key: [] for key in keys}
     if not wanted:
         return
-    with cursor() as db:
+    with binary_cursor() as db:
         db.execute(
             f"SELECT {groups.column}, event, counts {_of_groups(groups)}",
             _group_params(groups, sorted({id for id, _ in keys}), kept),

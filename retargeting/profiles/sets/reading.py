@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-import psycopg
 from django.db import connection
 from pyroaring import BitMap
 
-from retargeting.bitmaps import bytes_of, fetch_bitmap, unpack
+from retargeting.bitmaps import binary_cursor, bytes_of, fetch_bitmap, unpack
 from retargeting.conditions.nodes import Channel
 from retargeting.memory import Memory
 
@@ -84,10 +83,13 @@ class Sets:
                 """
                 SELECT (SELECT system_identifier FROM pg_control_system()), pg_current_snapshot()::text,
                        pg_current_xact_id_if_assigned() IS NOT NULL,
+                       current_setting('transaction_isolation') = 'repeatable read',
                        (SELECT generation FROM profiles_setstate), (SELECT horizon FROM profiles_setstate)
                 """
             )
-            cluster, text, self.writing, self.generation, self.horizon = cursor.fetchone() or (0, "", True, None, None)
+            row = cursor.fetchone()
+            assert row
+            cluster, text, self.writing, self.steady, self.generation, self.horizon = row
         if self.writing:
             # A transaction's own view does not list it among those in progress: leave out all that began after it.
             text = "{0}:{0}:".format(text.partition(":")[0])
@@ -101,6 +103,9 @@ class Sets:
 
     writing: bool
     """Whether the transaction around may have changed people itself: what it sees may be undone, and is not kept."""
+
+    steady: bool
+    """Whether the view stays the same: else notes may go between two looks, and memory is not used."""
 
     def who(self, question: Question) -> BitMap:
         """The answer as of this snapshot: a set of the caller's own."""
@@ -168,13 +173,13 @@ class Sets:
     def _kept(self, name: str) -> Kept | None:
         if not name:
             return None
-        kept: Kept | None = MEMORY.get(self._name(name)) if self.generation is not None else None
+        kept: Kept | None = MEMORY.get(self._name(name)) if self.generation is not None and self.steady else None
         if kept is not None and self.horizon is not None and kept.snapshot.xmin >= self.horizon:
             return kept
         return self.stored([name]).get(name)
 
     def _keep(self, name: str, members: BitMap) -> None:
-        if name and self.generation is not None and not self.writing:
+        if name and self.generation is not None and self.steady and not self.writing:
             MEMORY.keep(self._name(name), Kept(members, self.snapshot), bytes_of(members))
 
     def _name(self, name: str) -> tuple[Any, ...]:
@@ -183,6 +188,5 @@ class Sets:
 
 def _fetch(query: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
     """In binary, since the members are."""
-    connection.ensure_connection()
-    with psycopg.Cursor(connection.connection) as cursor:
+    with binary_cursor() as cursor:
         return cursor.execute(query, params, binary=True).fetchall()

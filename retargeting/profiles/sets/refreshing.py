@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import psycopg
 from django.db import connection, transaction
 from pyroaring import BitMap
 
-from retargeting.bitmaps import fetch_bitmap, ids_of_array, pack, unpack
+from retargeting.bitmaps import binary_cursor, fetch_bitmap, ids_of_array, pack, unpack
 from retargeting.conditions.nodes import Channel
 from retargeting.profiles.models import AttributeValue, ProfileList, SetState
 from retargeting.profiles.sets.reading import EVERYBODY, Kept, Question, Sets, on_list, reachable_on
@@ -19,6 +18,9 @@ NOTES_KEPT_MINUTES = 15
 
 MOST_VALUES = 200
 """Attributes with more values than that have no sets of their own: a set a value pays while they are few."""
+
+MOST_ATTRIBUTES = 60
+"""So many attributes have sets, the most common ones: each is looked at whenever people were changed."""
 
 SAMPLE = 20_000
 ATTRIBUTE, MANY = "attribute:", "many:"
@@ -63,6 +65,12 @@ def refresh(*, look_for_attributes: bool = False) -> bool:
     return True
 
 
+def renew() -> None:
+    """Have all processes forget what they keep in memory: the contents may have been replaced by a dump."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE profiles_setstate SET generation = gen_random_uuid()")
+
+
 def _forget_other_clusters(sets: Sets) -> None:
     """After a dump was restored here transactions are counted anew, and old snapshots say nothing."""
     with connection.cursor() as cursor:
@@ -71,6 +79,7 @@ def _forget_other_clusters(sets: Sets) -> None:
         if row and row[0]:
             cursor.execute("DELETE FROM profiles_peopleset; DELETE FROM profiles_attributevalue")
             cursor.execute("DELETE FROM profiles_change; UPDATE profiles_setstate SET horizon = 0, next_horizon = 0")
+            renew()  # without the notes nobody could correct what is in memory
 
 
 def _topics(sets: Sets) -> set[str]:
@@ -92,7 +101,7 @@ def _store(sets: Sets, question: Question, kept: Kept | None, topics: set[str]) 
 
 
 def _write(sets: Sets, name: str, members: bytes | None) -> None:
-    with psycopg.Cursor(connection.connection) as cursor:
+    with binary_cursor() as cursor:
         cursor.execute(
             "INSERT INTO profiles_peopleset (name, cluster, snapshot, members) VALUES (%s, %s, %s, %b) "
             "ON CONFLICT (name) DO UPDATE SET members = excluded.members",
@@ -109,9 +118,10 @@ def _look_for_attributes(sets: Sets) -> None:
             """
             SELECT key FROM profiles_profile TABLESAMPLE SYSTEM (%s), jsonb_each(attributes)
             WHERE NOT EXISTS (SELECT FROM profiles_peopleset WHERE name IN (%s || key, %s || key))
-            GROUP BY key HAVING count(DISTINCT value) <= %s
+            GROUP BY key HAVING count(DISTINCT value) <= %s ORDER BY count(*) DESC
+            LIMIT greatest(0, %s - (SELECT count(*) FROM profiles_peopleset WHERE starts_with(name, %s)))
             """,
-            [min(100.0, 100.0 * SAMPLE / estimate), ATTRIBUTE, MANY, MOST_VALUES // 2],
+            [min(100.0, 100.0 * SAMPLE / estimate), ATTRIBUTE, MANY, MOST_VALUES // 2, MOST_ATTRIBUTES, ATTRIBUTE],
         )
         found = [key for (key,) in cursor.fetchall()]
     for attribute in found:
@@ -136,6 +146,9 @@ def _correct_attributes(sets: Sets) -> None:
         if not changed:
             continue
         now = _values(attribute, changed)
+        if sum(id is None for id, _, _ in now) > MOST_VALUES:
+            _give_up(name, attribute)
+            continue
         news = {id: members for id, _, members in now if id is not None}
         for row in AttributeValue.objects.filter(attribute=attribute):
             before = unpack(row.members)
@@ -146,14 +159,13 @@ def _correct_attributes(sets: Sets) -> None:
             if id is None:
                 _write_value(None, attribute, value, members)
         if AttributeValue.objects.filter(attribute=attribute).count() > 2 * MOST_VALUES:
-            AttributeValue.objects.filter(attribute=attribute).delete()
-            _rename(name, MANY + attribute)
+            _give_up(name, attribute)
 
 
 def _values(attribute: str, among: BitMap | None) -> list[tuple[int | None, str | None, BitMap]]:
     """Each value (JSON; None is no value) that people have now: its row if it has one, and who has it."""
     where, params = ("", []) if among is None else ("WHERE id = ANY(%s)", [among.to_array().tolist()])
-    with psycopg.Cursor(connection.connection) as cursor:
+    with binary_cursor() as cursor:
         rows = cursor.execute(
             f"""
             SELECT known.id, now.value::text, now.ids
@@ -169,7 +181,7 @@ def _values(attribute: str, among: BitMap | None) -> list[tuple[int | None, str 
 
 
 def _write_value(id: int | None, attribute: str, value: str | None, members: BitMap) -> None:
-    with psycopg.Cursor(connection.connection) as cursor:
+    with binary_cursor() as cursor:
         if id is None:
             cursor.execute(
                 "INSERT INTO profiles_attributevalue (attribute, value, members) VALUES (%s, %s::jsonb, %b)",
@@ -179,9 +191,11 @@ def _write_value(id: int | None, attribute: str, value: str | None, members: Bit
             cursor.execute("UPDATE profiles_attributevalue SET members = %b WHERE id = %s", [pack(members), id])
 
 
-def _rename(old: str, new: str) -> None:
+def _give_up(name: str, attribute: str) -> None:
+    """It has too many values for sets of its own."""
+    AttributeValue.objects.filter(attribute=attribute).delete()
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE profiles_peopleset SET name = %s WHERE name = %s", [new, old])
+        cursor.execute("UPDATE profiles_peopleset SET name = %s WHERE name = %s", [MANY + attribute, name])
 
 
 def _let_notes_go() -> None:

@@ -4,6 +4,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from retargeting.interactions.index.folding import in_turn
 from retargeting.interactions.index.retention import LEAST_MONTHS, drop_old_rows
 
 
@@ -16,5 +17,6 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["months"] < LEAST_MONTHS:
             raise CommandError(f"Keep {LEAST_MONTHS} months at least.")
-        for name in drop_old_rows(timezone.now(), options["months"]):
-            self.stdout.write(f"{name} dropped")
+        with in_turn():
+            for name in drop_old_rows(timezone.now(), options["months"]):
+                self.stdout.write(f"{name} dropped")
