@@ -204,3 +204,17 @@ def test_notes_of_changes_go_after_a_while():
         refresh()
     assert ProfileChange.objects.count() == 0
     assert_right([])
+
+
+def test_after_a_restore_elsewhere_nothing_is_answered_from_before():
+    refresh()
+    PeopleSet.objects.update(members=b"")  # of a cluster that is another one now
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE profiles_peopleset SET cluster = 1")
+    Profile.objects.create(external_id="ana")
+    assert_right([])
+    Profile.objects.create(external_id="ben")
+    refresh()
+    assert_right([])
+    refresh()
+    assert_right([])

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection, transaction
 
 from retargeting.conditions.nodes import Interaction
 from retargeting.interactions.index import state
@@ -98,3 +102,54 @@ def test_the_commands_say_what_they_do(history, capsys):
     ]
     with pytest.raises(CommandError, match="2 months at least"):
         call_command("drop_event_rows", "1")
+
+
+def beside(work: Callable[[threading.Event, threading.Event], None]) -> tuple[threading.Thread, threading.Event]:
+    """Do `work` in a transaction of its own that goes on until the event is set; returns once it is in the middle."""
+    inside, end = threading.Event(), threading.Event()
+
+    def run() -> None:
+        with contextlib.ExitStack() as stack:
+            stack.callback(connection.close)
+            work(inside, end)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    assert inside.wait(10)
+    return thread, end
+
+
+def test_what_is_being_written_to_an_old_month_does_not_go_with_it(history):
+    fold_all()
+
+    def write(inside: threading.Event, end: threading.Event) -> None:
+        with transaction.atomic():
+            record_message_events([row(500, OLD)])
+            inside.set()
+            end.wait(20)
+
+    thread, end = beside(write)
+    with pytest.raises(OperationalError, match="lock timeout"):
+        drop_old_rows(NOW, 2)
+    end.set()
+    thread.join()
+    assert drop_old_rows(NOW, 2) == []
+    assert count(Window()) == 97
+
+
+def test_nobody_loses_rows_while_reading(history):
+    fold_all()
+    found: list[int] = []
+
+    def read(inside: threading.Event, end: threading.Event) -> None:
+        with snapshot() as events:
+            inside.set()
+            end.wait(20)
+            found.append(len(events.people_with(Selector(Interaction.OPENED), Window(start=OLD))))
+
+    thread, end = beside(read)
+    with pytest.raises(OperationalError, match="lock timeout"):
+        drop_old_rows(NOW, 2)
+    end.set()
+    thread.join()
+    assert found == [49]
