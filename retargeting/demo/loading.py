@@ -74,12 +74,12 @@ def load(*, size: int, seed: int, now: datetime) -> Loaded | None:
         if Profile.objects.exists() or Orchestration.objects.exists():
             return None
         loaded = _Loader(np.random.default_rng(seed), size, now).run()
-        count_earlier_days(now)
     # Outside: a planner that knows nothing of a million new rows is slow until autovacuum comes by.
     with connection.cursor() as cursor:
         cursor.execute(f"ANALYZE {', '.join(TABLES)}")
     fold_all()
     refresh(look_for_attributes=True)
+    count_earlier_days(now)
     return loaded
 
 
