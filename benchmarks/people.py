@@ -28,6 +28,7 @@ from benchmarks.world import (
 from campaigns.models import Campaign, CampaignStatus
 from retargeting.accounts.models import Role, User
 from retargeting.conditions.nodes import Channel
+from retargeting.interactions.ingest import note_arrival
 from retargeting.interactions.partitions import CUSTOM_EVENTS, ensure_partitions
 from retargeting.orchestrations.models import Kind, Label, MessageStep
 from retargeting.profiles.models import ProfileList
@@ -154,6 +155,7 @@ def load_custom_events(rows: Rows, first_number: int) -> None:
     with transaction.atomic():
         ensure_partitions(CUSTOM_EVENTS, moments)
         copy_text(CUSTOM_EVENTS, ("occurred_at", "id", "profile_id", "name", "properties"), lines)
+        note_arrival(moments[0], moments[-1], len(moments), custom=True)
 
 
 def _properties(name: int, cents: int, category: int) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from retargeting.conditions.nodes import Comparison, Duration, Unit, ValueOperator
 from retargeting.conditions.operators import DATE_PATTERN
+from retargeting.interactions.reading import PropertyTest
 
 Sql = tuple[str, list[Any]]
 
@@ -46,17 +47,17 @@ def span(duration: Duration) -> timedelta:
 
 def attribute_sql(attribute: str, comparison: Comparison, unset: bool | None, now: datetime) -> Sql:
     """A condition on profiles_profile. `unset` decides for people without a value; None leaves it to the operator."""
-    return _compared("attributes", attribute, comparison, unset, now)
-
-
-def property_sql(name: str, comparison: Comparison, now: datetime) -> Sql:
-    """A condition on interactions_customevent."""
-    return _compared("properties", name, comparison, None, now)
-
-
-def _compared(column: str, key: str, comparison: Comparison, unset: bool | None, now: datetime) -> Sql:
     # The key is repeated in the SQL, so it travels as a quoted literal rather than as many parameters.
-    value = f"({column} -> {_literal(key)})"
+    return _compared(f"(attributes -> {_literal(attribute)})", comparison, unset, now)
+
+
+def property_test(name: str, comparison: Comparison, now: datetime) -> PropertyTest:
+    """A condition on the value of one property of custom events."""
+    sql, params = _compared("value", comparison, None, now)
+    return PropertyTest(name, sql, tuple(params))
+
+
+def _compared(value: str, comparison: Comparison, unset: bool | None, now: datetime) -> Sql:
     has_value = HAS_VALUE.format(value=value)
     operator = comparison.operator
     if operator is ValueOperator.IS_SET:

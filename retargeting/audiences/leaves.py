@@ -15,7 +15,7 @@ from datetime import datetime
 from django.db.models import QuerySet
 from pyroaring import BitMap
 
-from retargeting.audiences.comparisons import attribute_sql, property_sql, span
+from retargeting.audiences.comparisons import attribute_sql, property_test, span
 from retargeting.conditions import codec
 from retargeting.conditions.nodes import (
     AgeOperator,
@@ -96,7 +96,7 @@ def message_people(condition: MessageCondition, moment: Moment) -> BitMap:
 
 
 def event_people(condition: EventCondition, moment: Moment) -> BitMap:
-    where = [property_sql(filter_.property, filter_.comparison, moment.now) for filter_ in condition.where]
+    where = [property_test(filter_.property, filter_.comparison, moment.now) for filter_ in condition.where]
 
     def people(window: Window, low: int, high: int | None) -> BitMap:
         return moment.events.people_with_event(condition.event, window, where=where, low=low, high=high)

@@ -65,11 +65,6 @@ def record_message_events(rows: Iterable[MessageEventRow]) -> int:
     return len(rows)
 
 
-def note_arrival(first_at: datetime, last_at: datetime, events: int) -> None:
-    """Tell the index of message events that this transaction appended; without it nobody looks for them."""
-    Arrival.objects.create(first_at=first_at, last_at=last_at, events=events)
-
-
 def record_custom_events(rows: Iterable[CustomEventRow]) -> int:
     rows = list(rows)
     moments = [row.occurred_at.astimezone(UTC) for row in rows]
@@ -78,8 +73,16 @@ def record_custom_events(rows: Iterable[CustomEventRow]) -> int:
         f"\t{_json(row.properties)}\t{moment.isoformat()}\n"
         for row, moment in zip(rows, moments, strict=True)
     ]
-    _copy(CUSTOM_EVENTS, _CUSTOM_COLUMNS, moments, lines)
+    if rows:
+        with transaction.atomic(savepoint=False):
+            _copy(CUSTOM_EVENTS, _CUSTOM_COLUMNS, moments, lines)
+            note_arrival(min(moments), max(moments), len(rows), custom=True)
     return len(rows)
+
+
+def note_arrival(first_at: datetime, last_at: datetime, events: int, *, custom: bool = False) -> None:
+    """Tell the index of events that this transaction appended; without it nobody looks for them."""
+    Arrival.objects.create(first_at=first_at, last_at=last_at, events=events, custom=custom)
 
 
 def _json(properties: dict[str, Any]) -> str:

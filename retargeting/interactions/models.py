@@ -125,12 +125,86 @@ class Bucket(models.Model):
         return f"{self.events} events of {self.orchestration_id} in {self.length} h from {self.hour}"
 
 
+class EventName(models.Model):
+    """A name of custom events, as the columns know it."""
+
+    id = models.AutoField(primary_key=True)
+    name = models.TextField(unique=True)
+
+    class Meta:
+        db_table = "interactions_eventname"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class EventValue(models.Model):
+    """A value that a property of custom events of one name has had: `code` stands for it in columns.
+
+    `digest` is the MD5 of its text, by which it is found.
+    """
+
+    pk = models.CompositePrimaryKey("name_id", "property", "code")
+    name_id = models.IntegerField()
+    property = models.TextField()
+    code = models.IntegerField()
+    digest = models.UUIDField()
+    value: models.JSONField[Any, Any] = models.JSONField()
+
+    class Meta:
+        db_table = "interactions_eventvalue"
+
+    def __str__(self) -> str:
+        return f"{self.property} {self.value}"
+
+
+class EventPiece(models.Model):
+    """Custom events of one name and day: whose they are, and when they were; see `columns`.
+
+    `day` is its first hour, counted from 1970 in UTC; a day has several pieces, `number` tells them apart.
+    """
+
+    pk = models.CompositePrimaryKey("name_id", "day", "number")
+    name_id = models.IntegerField()
+    day = models.IntegerField()
+    number = models.BigIntegerField()
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+    events = models.IntegerField()
+    profiles = models.BinaryField()
+    moments = models.BinaryField()
+
+    class Meta:
+        db_table = "interactions_eventpiece"
+
+    def __str__(self) -> str:
+        return f"{self.events} events of {self.name_id} from hour {self.day}"
+
+
+class EventColumn(models.Model):
+    """The values of one property of the events of a piece, as codes."""
+
+    pk = models.CompositePrimaryKey("name_id", "property", "day", "number")
+    name_id = models.IntegerField()
+    property = models.TextField()
+    day = models.IntegerField()
+    number = models.BigIntegerField()
+    codes = models.BinaryField()
+
+    class Meta:
+        db_table = "interactions_eventcolumn"
+
+    def __str__(self) -> str:
+        return f"{self.property} of {self.name_id} from hour {self.day}"
+
+
 class Arrival(models.Model):
-    """Rows of message events that one transaction wrote and that are not folded yet."""
+    """Rows of message events, or of custom ones, that one transaction wrote and that are not folded yet."""
 
     first_at = models.DateTimeField()
     last_at = models.DateTimeField()
     events = models.BigIntegerField()
+    custom = models.BooleanField(default=False)
 
     class Meta:
         db_table = "interactions_arrival"
@@ -147,6 +221,7 @@ class IndexState(models.Model):
     cluster = models.BigIntegerField()
     xid_offset = models.BigIntegerField()
     fold = models.BigIntegerField()
+    event_mark = models.BigIntegerField(default=0)
     hours_from = models.IntegerField()
     days_until = models.IntegerField()
     months_until = models.IntegerField()

@@ -1,8 +1,8 @@
 """Which people have events: the one question that conditions ask of the event store.
 
 Everything a condition can test is made of the two questions of `Events`: how many events of a kind fall into a window
-of time, and whose number of them lies in a range. Message events are answered by the index, custom events from their
-rows. Nobody else reads events for conditions, so that another store can take this one's place.
+of time, and whose number of them lies in a range. Message events are answered by the index, custom events from columns
+of theirs. Nobody else reads events for conditions, so that another store can take this one's place.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import contextlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.db import connection, transaction
 from pyroaring import BitMap
 
-from retargeting.bitmaps import fetch_bitmap
 from retargeting.conditions.nodes import Channel, Interaction
+from retargeting.interactions.columns.lookup import EventLookup
+from retargeting.interactions.columns.lookup import PropertyTest as PropertyTest
 from retargeting.interactions.index.layout import TICK as TICK
 from retargeting.interactions.index.lookup import Lookup, Stretch
 from retargeting.interactions.index.state import FOLD_LOCK
@@ -59,6 +59,7 @@ class Events:
 
     def __init__(self) -> None:
         self._lookup = Lookup()
+        self._event_lookup = EventLookup(self._lookup.state)
 
     def people_with(self, selector: Selector, window: Window, *, low: int = 1, high: int | None = None) -> BitMap:
         """The people whose number of selected events in `window` lies in `low` (≥ 1) … `high`, both included."""
@@ -87,27 +88,14 @@ class Events:
         name: str,
         window: Window,
         *,
-        where: Sequence[tuple[str, Sequence[Any]]] = (),
+        where: Sequence[PropertyTest] = (),
         low: int = 1,
         high: int | None = None,
     ) -> BitMap:
-        """As `people_with`, for custom events. `where` holds SQL on `properties`, each with its parameters."""
+        """As `people_with`, for custom events of which all of `where` holds."""
         if _nobody(window, low, high):
             return BitMap()
-        conditions = ["name = %s", *(f"({sql})" for sql, _ in where)]
-        params = [name, *(value for _, values in where for value in values)]
-        for moment, comparison in ((window.start, ">="), (window.end, "<")):
-            if moment is not None:
-                conditions.append(f"occurred_at {comparison} %s")
-                params.append(moment)
-        query = f"SELECT profile_id FROM interactions_customevent WHERE {' AND '.join(conditions)}"  # noqa: S608  (fixed words and placeholders)
-        if low > 1 or high is not None:
-            query += " GROUP BY profile_id HAVING count(*) >= %s"
-            params.append(low)
-            if high is not None:
-                query += " AND count(*) <= %s"
-                params.append(high)
-        return fetch_bitmap(query, params)
+        return self._event_lookup.people(name, where, Stretch(window.start, window.end), low, high)
 
 
 @contextlib.contextmanager

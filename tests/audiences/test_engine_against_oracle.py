@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from retargeting.audiences.engine import evaluate
 from retargeting.audiences.models import Segment
 from retargeting.conditions import codec
-from retargeting.conditions.person import Context, InteractionFact, Person, verdicts_by_path
+from retargeting.conditions.person import Context, EventFact, InteractionFact, Person, verdicts_by_path
 from retargeting.conditions.person import evaluate as verdict
 from retargeting.interactions.index.closing import close
 from tests.audiences.world import (
@@ -48,14 +48,14 @@ class RolledBack(Exception):
 
 @st.composite
 def histories(draw: st.DrawFn, found: dict[int, Person]) -> list[tuple[dict[int, Person], datetime | None]]:
-    """The interactions in up to four pieces, in any order of time, each with the moment at which it was folded.
+    """All events in up to four pieces, in any order of time, each with the moment at which it was folded.
 
     What is folded is also closed: hours become days and months up to that moment. None leaves the piece to its rows.
     """
     count = draw(st.integers(1, 4))
-    pieces: list[dict[int, list[InteractionFact]]] = [{} for _ in range(count)]
+    pieces: list[dict[int, list[InteractionFact | EventFact]]] = [{} for _ in range(count)]
     for id, person in found.items():
-        for fact in person.interactions:
+        for fact in (*person.interactions, *person.events):
             pieces[draw(st.integers(0, count - 1))].setdefault(id, []).append(fact)
     start = draw(st.sampled_from(FOLDED))
     folded = [
@@ -64,7 +64,14 @@ def histories(draw: st.DrawFn, found: dict[int, Person]) -> list[tuple[dict[int,
     last = draw(st.booleans())
     return [
         (
-            {id: replace(found[id], interactions=tuple(facts), events=()) for id, facts in piece.items()},
+            {
+                id: replace(
+                    found[id],
+                    interactions=tuple(fact for fact in facts if isinstance(fact, InteractionFact)),
+                    events=tuple(fact for fact in facts if isinstance(fact, EventFact)),
+                )
+                for id, facts in piece.items()
+            },
             moment if last or n < count - 1 else None,
         )
         for n, (piece, moment) in enumerate(zip(pieces, folded, strict=True))
@@ -92,7 +99,7 @@ def test_sets_and_single_persons_agree_on_every_node(steps, part, data):
                 Segment(id=id, name=f"segment {id}", audience=codec.encode(segment))
                 for id, segment in segments.items()
             )
-            bare = [replace(person, interactions=()) for person in crowd]
+            bare = [replace(person, interactions=(), events=()) for person in crowd]
             known = data.draw(st.integers(0, len(bare)))  # stored in sets, before the others come
             found = insert_people(bare[:known], steps)
             if known:

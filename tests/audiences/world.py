@@ -117,7 +117,7 @@ def insert_events(people: Mapping[int, Person], steps: Mapping[tuple[int, str | 
 def fold_what_is_there(number: int) -> None:
     """Fold the rows there are, in the transaction that wrote them: they take the `number` of one long ended."""
     with connection.cursor() as cursor:
-        for table in (MESSAGE_EVENTS, "interactions_arrival"):
+        for table in (MESSAGE_EVENTS, CUSTOM_EVENTS, "interactions_arrival"):
             cursor.execute(f"UPDATE {table} SET transaction = %s WHERE transaction > %s", [number, number])
     fold(below=number + 1)
 

@@ -184,7 +184,9 @@ def test_what_a_transaction_changed_itself_counts_for_it_and_is_not_kept_when_it
 
 
 def test_an_attribute_with_many_values_has_no_sets_of_its_own():
-    Profile.objects.bulk_create(Profile(external_id=f"p{n}", attributes={"n": n, "b": n % 2}) for n in range(500))
+    Profile.objects.bulk_create(
+        Profile(external_id=f"p{n}", attributes={"n": n, "b": n % 2}) for n in range(2 * MOST_VALUES)
+    )
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE profiles_profile")
     refresh(look_for_attributes=True)

@@ -1,7 +1,7 @@
 """Whether the index says what the rows say.
 
 The rows are put into hours, days and months once more, by SQL of its own that shares nothing with folding, and
-compared with the buckets person by person.
+compared with the buckets person by person. Custom events are compared event by event.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from retargeting.bitmaps import binary_cursor, ids_of_array
+from retargeting.interactions.columns import checking as columns
+from retargeting.interactions.columns.checking import ColumnDifference
 from retargeting.interactions.index import slices, storage
 from retargeting.interactions.index import state as states
 from retargeting.interactions.index.folding import changing_buckets, in_turn
@@ -46,7 +48,7 @@ class Difference(NamedTuple):
         )
 
 
-def differences() -> Iterator[Difference]:
+def differences() -> Iterator[Difference | ColumnDifference]:
     """Compare month by month; nobody may change buckets meanwhile, but events may come in.
 
     Nothing is known of buckets whose rows are not kept any more.
@@ -57,6 +59,9 @@ def differences() -> Iterator[Difference]:
             for naming, first, end in _stretches(month, state.kept):
                 if first < end:
                     yield from _compare(naming, first, end, state.mark)
+    for month in months_with_events():
+        with in_turn(), changing_buckets():
+            yield from columns.differences(month, states.read().event_mark)
 
 
 def months_with_rows() -> list[int]:
@@ -67,6 +72,15 @@ def months_with_rows() -> list[int]:
         hours |= {hour_of(moment) for (moment,) in db}
     rows_from = states.read().kept.rows_from
     return sorted({month_of(hour) for hour in hours if hour >= rows_from})
+
+
+def months_with_events() -> list[int]:
+    """The same of custom events and their columns."""
+    with binary_cursor() as db:
+        hours = {hour for (hour,) in db.execute("SELECT DISTINCT day FROM interactions_eventpiece")}
+        db.execute("SELECT DISTINCT date_trunc('month', occurred_at, 'UTC') FROM interactions_customevent")
+        hours |= {hour_of(moment) for (moment,) in db}
+    return sorted({month_of(hour) for hour in hours})
 
 
 def _stretches(month: int, kept: Kept) -> list[tuple[str, int, int]]:

@@ -17,6 +17,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from retargeting.bitmaps import binary_cursor, ids_of_array
+from retargeting.interactions.columns import folding as columns
 from retargeting.interactions.index import state as states
 from retargeting.interactions.index import storage
 from retargeting.interactions.index.layout import DAY, HOUR, TICK, Kept, day_of, hours_in_month, month_of
@@ -78,17 +79,27 @@ def fold(*, below: int | None = None) -> int:
         if not alone:
             return 0
         state = states.read()
-        mark = min(filter(None, [states.finished_below(), below]))
-        arrived = _arrived(mark) if mark > state.mark else None
-        if arrived is None:
+        finished = min(filter(None, [states.finished_below(), below]))
+        arrived = _arrived(finished) if finished > state.mark else None
+        events = columns.portion(state.event_mark, finished) if finished > state.event_mark else None
+        if arrived is None and events is None:
             return 0
         if state.generation is None:
             state = states.start(timezone.now())
-        number = state.fold + 1
-        folded = add_rows(state.kept, number, *arrived, state.mark, mark)
-        states.write(replace(state, mark=mark, fold=number))
+        state = replace(state, fold=state.fold + 1)
+        folded = 0
+        if arrived is not None:
+            folded += add_rows(state.kept, state.fold, *arrived, state.mark, finished)
+            state = replace(state, mark=finished)
+        if events is not None:
+            folded += columns.add_rows(state.fold, events)
+            state = replace(state, event_mark=events.mark)
+        states.write(state)
         with connection.cursor() as cursor:
-            cursor.execute("DELETE FROM interactions_arrival WHERE transaction < %s", [mark])
+            cursor.execute(
+                "DELETE FROM interactions_arrival WHERE transaction < CASE WHEN custom THEN %s ELSE %s END",
+                [state.event_mark, state.mark],
+            )
     return folded
 
 
@@ -103,7 +114,10 @@ def fold_all() -> int:
 def _arrived(mark: int) -> tuple[datetime, datetime] | None:
     """Where in time lies what is to be folded (half-open), which leads to its partitions; None if there is nothing."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT min(first_at), max(last_at) FROM interactions_arrival WHERE transaction < %s", [mark])
+        cursor.execute(
+            "SELECT min(first_at), max(last_at) FROM interactions_arrival WHERE NOT custom AND transaction < %s",
+            [mark],
+        )
         first_at, last_at = cursor.fetchone() or (None, None)
     return None if first_at is None or last_at is None else (first_at, last_at + TICK)
 

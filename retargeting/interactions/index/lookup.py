@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from pyroaring import BitMap
 
-from retargeting.bitmaps import ARRAY_HEADER, binary_cursor, ids_of_array
+from retargeting.bitmaps import binary_cursor, bitmap_of_ids, column_of_array, ids_of_array
 from retargeting.interactions.index import slices, storage
 from retargeting.interactions.index import state as states
 from retargeting.interactions.index.layout import Span, cover, moment_of
@@ -57,9 +57,9 @@ class Tail:
             if values is not None:
                 chosen &= np.isin(column, values)
         if stretch.start is not None:
-            chosen &= self.moments >= _ticks(stretch.start)
+            chosen &= self.moments >= ticks(stretch.start)
         if stretch.end is not None:
-            chosen &= self.moments < _ticks(stretch.end)
+            chosen &= self.moments < ticks(stretch.end)
         return self.profiles[chosen]
 
     def grouped(self, groups: Groups) -> Iterator[tuple[tuple[int, int], Ids]]:
@@ -86,7 +86,7 @@ class Lookup:
         packed, rows = self._cut(words, stretch, plan.cut)
         more = [self.tail().ids(words, stretch), *rows]
         if low == 1 and high is None:
-            return self._union(words, plan.whole) | slices.union_of(packed) | BitMap(np.concatenate(more))
+            return self._union(words, plan.whole) | slices.union_of(packed) | bitmap_of_ids(np.concatenate(more))
         counts = self._sum(words, plan.whole)
         slices.add_to(counts, slices.sum_of(packed, *more))
         return slices.between(counts, low, high)
@@ -108,7 +108,7 @@ class Lookup:
         totals = {key: (len(people[key]), version[2]) for key, version in found.items()}
         for key, ids in self.tail().grouped(groups):
             before = people.get(key, BitMap())
-            totals[key] = (len(before | BitMap(ids)), totals.get(key, (0, 0))[1] + len(ids))
+            totals[key] = (len(before | bitmap_of_ids(ids)), totals.get(key, (0, 0))[1] + len(ids))
         return totals
 
     def tail(self) -> Tail:
@@ -173,13 +173,14 @@ def _row_ids(event: int, keys: Sequence[Key], start: datetime, end: datetime, ma
             binary=True,
         )  # fmt: skip
         row = db.fetchone()
-    return ids_of_array(row[0]) if row and row[0] is not None else np.empty(0, dtype=np.uint32)
+    return ids_of_array(row[0] if row else None)
 
 
 def read_tail(mark: int) -> Tail:
     with binary_cursor() as db:
         arrived = db.execute(
-            "SELECT min(first_at), max(last_at) FROM interactions_arrival WHERE transaction >= %s", [mark]
+            "SELECT min(first_at), max(last_at) FROM interactions_arrival WHERE NOT custom AND transaction >= %s",
+            [mark],
         ).fetchone()
         if arrived is None or arrived[0] is None:
             return Tail(*(np.empty(0, dtype=dtype) for dtype in ("u4", "i4", "i4", "i2", "i2", "?", "i8")))
@@ -196,16 +197,9 @@ def read_tail(mark: int) -> Tail:
         db.execute("SELECT set_config('enable_seqscan', 'on', true)")
     assert row
     types = (">u4", ">i4", ">i4", ">i2", ">i2", "?", ">i8")
-    return Tail(*(_column(array, dtype) for array, dtype in zip(row, types, strict=True)))
+    return Tail(*(column_of_array(array, dtype) for array, dtype in zip(row, types, strict=True)))
 
 
-def _column(array: bytes | None, dtype: str) -> npt.NDArray[Any]:
-    """The elements of `array_send` of a type of fixed length: each has its length before it."""
-    if array is None:
-        return np.empty(0, dtype=dtype)
-    elements = np.frombuffer(array, dtype=[("length", ">i4"), ("value", dtype)], offset=ARRAY_HEADER)
-    return np.ascontiguousarray(elements["value"]).astype(np.dtype(dtype).newbyteorder("="))
-
-
-def _ticks(moment: datetime) -> int:
+def ticks(moment: datetime) -> int:
+    """As PostgreSQL's binary format has it, and columns of moments."""
     return (moment - _POSTGRES_EPOCH) // timedelta(microseconds=1)

@@ -8,8 +8,9 @@ from dataclasses import replace
 from django.db import connection
 from django.utils import timezone
 
+from retargeting.interactions.columns import folding as columns
 from retargeting.interactions.index import state as states
-from retargeting.interactions.index.checking import months_with_rows
+from retargeting.interactions.index.checking import months_with_events, months_with_rows
 from retargeting.interactions.index.folding import add_rows, changing_buckets, in_turn
 from retargeting.interactions.index.layout import hours_in_month, moment_of
 
@@ -31,3 +32,22 @@ def rebuild() -> Iterator[tuple[int, int]]:
             events = add_rows(state.kept, number, moment_of(month), moment_of(end), 0, state.mark)
             states.write(replace(state, fold=number))
         yield month, events
+    for month in months_with_events():
+        with in_turn(), changing_buckets():
+            yield month, _rebuild_columns(month, month + hours_in_month(month))
+
+
+def _rebuild_columns(month: int, end: int) -> int:
+    state = states.read()
+    if state.generation is None:
+        state = states.start(timezone.now())
+    state = replace(state, fold=state.fold + 1)
+    with connection.cursor() as cursor:
+        # A value under another's digest is met as if it were not there, and gets a code of its own.
+        cursor.execute("DELETE FROM interactions_eventvalue WHERE digest <> md5(value::text)::uuid")
+        for table in ("interactions_eventpiece", "interactions_eventcolumn"):
+            cursor.execute(f"DELETE FROM {table} WHERE day >= %s AND day < %s", [month, end])
+    rows = columns.Portion(moment_of(month), moment_of(end), 0, state.event_mark)
+    events = columns.add_rows(state.fold, rows)
+    states.write(state)
+    return events

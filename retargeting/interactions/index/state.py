@@ -24,7 +24,7 @@ HOURS_KEPT_DAYS = 35
 CLOSING_HOURS = 2
 """A day gets its bucket so long after it is over, when most of what comes late is there."""
 
-TABLES = ("interactions_messageevent", "interactions_arrival")
+TABLES = ("interactions_messageevent", "interactions_customevent", "interactions_arrival")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,9 @@ class State:
     fold: int
     mark: int
     kept: Kept
+    event_mark: int = 0
+    """The mark of custom events, which are folded on their own account."""
+
     writing: bool = False
     """Whether the transaction around writes: what it sees of the index may be undone, and is not kept in memory."""
 
@@ -46,14 +49,14 @@ EMPTY = State(None, 0, 0, Kept(FIRST_HOUR, FIRST_HOUR, FIRST_HOUR))
 def read() -> State:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT generation, fold, mark, pg_current_xact_id_if_assigned() IS NOT NULL, "
+            "SELECT generation, fold, mark, event_mark, pg_current_xact_id_if_assigned() IS NOT NULL, "
             "hours_from, days_until, months_until, rows_from FROM interactions_indexstate"
         )
         row = cursor.fetchone()
     if row is None:
         return EMPTY
-    generation, fold, mark, writing, *kept = row
-    return State(generation, fold, mark, Kept(*kept), writing)
+    generation, fold, mark, event_mark, writing, *kept = row
+    return State(generation, fold, mark, Kept(*kept), event_mark, writing)
 
 
 def write(state: State) -> None:
@@ -62,9 +65,18 @@ def write(state: State) -> None:
         cursor.execute(
             """
             UPDATE interactions_indexstate
-            SET fold = %s, mark = %s, hours_from = %s, days_until = %s, months_until = %s, rows_from = %s
+            SET fold = %s, mark = %s, event_mark = %s,
+                hours_from = %s, days_until = %s, months_until = %s, rows_from = %s
             """,
-            [state.fold, state.mark, kept.hours_from, kept.days_until, kept.months_until, kept.rows_from],
+            [
+                state.fold,
+                state.mark,
+                state.event_mark,
+                kept.hours_from,
+                kept.days_until,
+                kept.months_until,
+                kept.rows_from,
+            ],
         )
 
 
@@ -111,7 +123,7 @@ def move_in() -> bool:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT greatest(mark, (SELECT max(transaction) FROM interactions_arrival)) + 1
+            SELECT greatest(mark, event_mark, (SELECT max(transaction) FROM interactions_arrival)) + 1
             FROM interactions_indexstate
             WHERE cluster <> (SELECT system_identifier FROM pg_control_system()) FOR UPDATE
             """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import connection, transaction
 from pyroaring import BitMap
 
-from retargeting.bitmaps import binary_cursor, fetch_bitmap, ids_of_array, pack, unpack
+from retargeting.bitmaps import binary_cursor, bitmap_of_ids, fetch_bitmap, ids_of_array, pack, unpack
 from retargeting.conditions.nodes import Channel
 from retargeting.profiles.models import AttributeValue, ProfileList, SetState
 from retargeting.profiles.sets.reading import EVERYBODY, Kept, Question, Sets, on_list, reachable_on
@@ -16,7 +16,7 @@ LOCK = 7011
 NOTES_KEPT_MINUTES = 15
 """So long processes may keep sets in memory without asking after them."""
 
-MOST_VALUES = 200
+MOST_VALUES = 1000
 """Attributes with more values than that have no sets of their own: a set a value pays while they are few."""
 
 MOST_ATTRIBUTES = 60
@@ -177,7 +177,7 @@ def _values(attribute: str, among: BitMap | None) -> list[tuple[int | None, str 
             [attribute, *params, attribute],
             binary=True,
         ).fetchall()
-    return [(id, value, BitMap(ids_of_array(ids))) for id, value, ids in rows]
+    return [(id, value, bitmap_of_ids(ids_of_array(ids))) for id, value, ids in rows]
 
 
 def _write_value(id: int | None, attribute: str, value: str | None, members: BitMap) -> None:

@@ -6,7 +6,7 @@ from retargeting.interactions.index.checking import differences
 
 
 class Command(BaseCommand):
-    help = "Compare the index of message events with their rows, and say where they differ."
+    help = "Compare the index of events with their rows, and say where they differ."
 
     def handle(self, *args: Any, **options: Any) -> None:
         count = 0
@@ -14,5 +14,5 @@ class Command(BaseCommand):
             count += 1
             self.stdout.write(str(difference))
         if count:
-            raise CommandError(f"{count:,} buckets differ from the rows; rebuild_index makes them anew.")
+            raise CommandError(f"{count:,} parts of it differ from the rows; rebuild_index makes them anew.")
         self.stdout.write("The index holds what the rows say.")

@@ -7,7 +7,7 @@ from retargeting.interactions.index.rebuilding import rebuild
 
 
 class Command(BaseCommand):
-    help = "Make the index of message events anew from their rows, month by month; what is answered stays exact."
+    help = "Make the index of events anew from their rows, month by month; what is answered stays exact."
 
     def handle(self, *args: Any, **options: Any) -> None:
         for month, events in rebuild():
