@@ -63,12 +63,12 @@ def evaluate(tree: Group, *, as_of: datetime | None = None) -> Evaluation:
     started = time.perf_counter()
     with snapshot() as events:
         sets = Sets()
-        moment = Moment(as_of or timezone.now(), live=sets.who(EVERYBODY), events=events, sets=sets)
+        live, *reached = sets.each([EVERYBODY, *map(reachable_on, Channel)])
+        moment = Moment(as_of or timezone.now(), live=live, events=events, sets=sets)
         evaluator = _Evaluator(moment)
         evaluator.visit(tree, "")
-        reachable = {channel: sets.who(reachable_on(channel)) for channel in Channel}
     took_ms = (time.perf_counter() - started) * 1000
-    return Evaluation(moment.now, moment.live, evaluator.nodes, reachable, took_ms)
+    return Evaluation(moment.now, live, evaluator.nodes, dict(zip(Channel, reached, strict=True)), took_ms)
 
 
 @dataclass

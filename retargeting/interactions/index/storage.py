@@ -131,16 +131,32 @@ def packed(words: Words, spans: Sequence[Span]) -> list[bytes]:
         return [row[0] for row in db.execute(query, params, binary=True)]
 
 
-def at_edge(words: Words, span: Span, start: datetime, end: datetime) -> tuple[list[bytes], list[Key]]:
-    """Of the buckets of `span`: the counts of those with all events in start ≤ t < end, and which have only some."""
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """The buckets of a span of which a window takes a part."""
+
+    inside: list[bytes]
+    """The counts of those with all their events in the window."""
+    inside_events: int
+    cut: list[Key]
+    """Those with some of their events in the window, perhaps."""
+    cut_events: int
+
+
+def at_edge(words: Words, span: Span, start: datetime, end: datetime) -> Edge:
+    """The buckets of `span`, where of it start ≤ t < end is asked."""
     inside = "first_at >= %b AND last_at < %b"
     query, params = _select(
-        f"{_COLUMNS}, first_at, last_at, CASE WHEN {inside} THEN counts END", words, [span], [start, end]
+        f"{_COLUMNS}, first_at, last_at, events, CASE WHEN {inside} THEN counts END", words, [span], [start, end]
     )
     with binary_cursor() as db:
         rows = db.execute(query, params, binary=True).fetchall()
-    whole = [row[9] for row in rows if row[9] is not None]
-    return whole, [Key(*row[:7]) for row in rows if row[9] is None and row[7] < end and row[8] >= start]
+    whole = [row for row in rows if row[10] is not None]
+    cut = [row for row in rows if row[10] is None and row[7] < end and row[8] >= start]
+    return Edge(
+        [row[10] for row in whole], sum(row[9] for row in whole),
+        [Key(*row[:7]) for row in cut], sum(row[9] for row in cut),
+    )  # fmt: skip
 
 
 def _select(

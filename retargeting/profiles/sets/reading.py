@@ -114,6 +114,39 @@ class Sets:
         self._keep(question.name, members)
         return members.copy()
 
+    def each(self, questions: Sequence[Question]) -> list[BitMap]:
+        """As `who` for each: the answers that nothing has changed take two statements for all of them."""
+        names = [question.name for question in questions]
+        kept = {name: found for name in names if (found := self._remembered(name)) is not None}
+        if missing := [name for name in names if name not in kept]:
+            kept |= self.stored(missing)
+        changed = self._changed_topics([
+            (question.topic, kept[question.name].snapshot) for question in questions if question.name in kept
+        ])  # fmt: skip
+        answers = []
+        for question in questions:
+            if question.name not in kept or question.topic in changed:
+                answers.append(self.who(question))
+                continue
+            members = kept[question.name].members
+            self._keep(question.name, members)
+            answers.append(members.copy())
+        return answers
+
+    def _changed_topics(self, since: Sequence[tuple[str, Snapshot]]) -> set[str]:
+        """Those of the topics of which transactions noted changes that the snapshot beside it did not see."""
+        rows = _fetch(
+            "SELECT DISTINCT topic FROM unnest(%s::text[], %s::bigint[], %s::text[]) AS since (topic, xmin, text) "
+            "JOIN profiles_change USING (topic) WHERE transaction >= xmin "
+            "AND NOT pg_visible_in_snapshot(transaction::text::xid8, text::pg_snapshot)",
+            [
+                [topic for topic, _ in since],
+                [snapshot.xmin for _, snapshot in since],
+                [snapshot.text for _, snapshot in since],
+            ],
+        )
+        return {row[0] for row in rows}
+
     def who_has(self, question: Question, attribute: str, condition: str) -> BitMap:
         """As `who`, for a `condition` on the `attributes` of a profile: where its values are few, they are asked."""
         name = f"attribute:{attribute}"
@@ -173,10 +206,13 @@ class Sets:
     def _kept(self, name: str) -> Kept | None:
         if not name:
             return None
+        return self._remembered(name) or self.stored([name]).get(name)
+
+    def _remembered(self, name: str) -> Kept | None:
         kept: Kept | None = MEMORY.get(self._name(name)) if self.generation is not None and self.steady else None
         if kept is not None and self.horizon is not None and kept.snapshot.xmin >= self.horizon:
             return kept
-        return self.stored([name]).get(name)
+        return None
 
     def _keep(self, name: str, members: BitMap) -> None:
         if name and self.generation is not None and self.steady and not self.writing:
