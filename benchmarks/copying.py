@@ -36,19 +36,23 @@ VERSION_8, VARIANT = np.uint64(0x8000), np.uint64(1 << 63)
 INDEX_MEMORY = "1GB"
 
 
+def append_message_events(rows: Rows, first_number: int, seed: int) -> None:
+    """Append a batch in one transaction, to be folded. Row i gets the id of the number `first_number` + i."""
+    first_at, last_at = moment_of(int(rows["moment"][0])), moment_of(int(rows["moment"][-1]))
+    with transaction.atomic():
+        copy_message_events(rows, first_number, seed)
+        note_arrival(first_at, last_at, len(rows))
+
+
 def copy_message_events(rows: Rows, first_number: int, seed: int) -> None:
-    """Append a batch in one transaction. Row i gets the id of the number `first_number` + i."""
-    moments = rows["moment"]
+    """As `append_message_events`, of which folding is not told."""
     numbers = np.arange(first_number, first_number + len(rows), dtype=np.uint64)
     on_journeys = rows["journey"] != 0
-    first_at, last_at = moment_of(int(moments[0])), moment_of(int(moments[-1]))
-    with transaction.atomic():
-        ensure_partitions(MESSAGE_EVENTS, {moment_of(int(day) * DAY) for day in np.unique(moments // DAY)})
-        # A field without a value has no bytes, so rows with and without a journey are of two lengths.
-        for chosen, columns in ((~on_journeys, list(COLUMNS)[:-1]), (on_journeys, list(COLUMNS))):
-            if chosen.any():
-                _copy(rows[chosen], numbers[chosen], columns, seed)
-        note_arrival(first_at, last_at, len(rows))
+    ensure_partitions(MESSAGE_EVENTS, {moment_of(int(day) * DAY) for day in np.unique(rows["moment"] // DAY)})
+    # A field without a value has no bytes, so rows with and without a journey are of two lengths.
+    for chosen, columns in ((~on_journeys, list(COLUMNS)[:-1]), (on_journeys, list(COLUMNS))):
+        if chosen.any():
+            _copy(rows[chosen], numbers[chosen], columns, seed)
 
 
 def _copy(rows: Rows, numbers: Rows, columns: Sequence[str], seed: int) -> None:

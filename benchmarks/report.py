@@ -113,8 +113,8 @@ def _notes(result: Result) -> list[str]:
     if result["loaded"]["thinned"]:
         days = ", ".join(result["loaded"]["days_kept"])
         notes.append(
-            "**Thinned:** once folded, message event rows were dropped, save for the days that a window of one of "
-            f"these questions cuts ({days}). The index was built from all rows by the product's own folding. "
+            "**Thinned:** message events went to the product's own folding from memory, and only of the days that a "
+            f"window of one of these questions cuts ({days}) were rows written. Folding's time is without reading. "
             "The SQL of the ORM has no rows to read and is left out; DuckDB and ClickHouse hold all events."
         )
     return ["", *notes] if notes else []

@@ -8,10 +8,10 @@ each row once: in the buckets or above the mark.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -21,6 +21,7 @@ from retargeting.interactions.columns import folding as columns
 from retargeting.interactions.index import state as states
 from retargeting.interactions.index import storage
 from retargeting.interactions.index.layout import DAY, HOUR, TICK, Kept, day_of, hours_in_month, month_of
+from retargeting.interactions.index.slices import Ids
 from retargeting.interactions.index.storage import Delta, Key
 
 GROUPS_AT_ONCE = 2_000
@@ -38,6 +39,20 @@ GROUPS = """
     WHERE occurred_at >= %s AND occurred_at < %s AND transaction >= %s AND transaction < %s
     GROUP BY 1, 2, 3, 4, 5, 6
 """
+
+
+class Group(NamedTuple):
+    """Events that lie in the same buckets: those of one hour that only differ in whose they are and in the moment."""
+
+    orchestration_id: int
+    step_id: int
+    channel: int
+    event: int
+    machine: bool
+    hour: int
+    first_at: datetime
+    last_at: datetime
+    ids: Ids
 
 
 @contextlib.contextmanager
@@ -127,21 +142,23 @@ def add_rows(kept: Kept, number: int, start: datetime, end: datetime, old_mark: 
 
     Returns how many they are. The caller holds the fold lock; `number` is the fold's.
     """
+    return add_groups(kept, number, _groups(start, end, old_mark, mark))
+
+
+def add_groups(kept: Kept, number: int, groups: Iterable[Group]) -> int:
+    """As `add_rows`, of rows that are grouped already."""
     deltas: dict[Key, Delta] = {}
     waiting = events = 0
-    for orchestration, step, channel, event, machine, hour, first_at, last_at, array in _groups(
-        start, end, old_mark, mark
-    ):
-        ids = ids_of_array(array)
-        for key in _buckets(orchestration, step, channel, event, machine, hour, kept):
+    for group in groups:
+        for key in _buckets(group, kept):
             delta = deltas.get(key)
             if delta is None:
-                delta = deltas[key] = Delta(first_at, last_at)
+                delta = deltas[key] = Delta(group.first_at, group.last_at)
                 waiting += IDS_A_BUCKET
-            delta.add(first_at, last_at)
-            delta.ids.append(ids)
-        events += len(ids)
-        waiting += len(ids)
+            delta.add(group.first_at, group.last_at)
+            delta.ids.append(group.ids)
+        events += len(group.ids)
+        waiting += len(group.ids)
         if waiting >= IDS_AT_ONCE:
             storage.add(deltas, number)
             deltas, waiting = {}, 0
@@ -149,7 +166,7 @@ def add_rows(kept: Kept, number: int, start: datetime, end: datetime, old_mark: 
     return events
 
 
-def _groups(*bounds: Any) -> Iterator[tuple[Any, ...]]:
+def _groups(*bounds: Any) -> Iterator[Group]:
     """Through a cursor of the server, so that not all ids are in memory at once."""
     connection.ensure_connection()
     with binary_cursor() as db:
@@ -161,14 +178,14 @@ def _groups(*bounds: Any) -> Iterator[tuple[Any, ...]]:
             rows = db.execute(f"FETCH {GROUPS_AT_ONCE} FROM groups", binary=True).fetchall()
             if not rows:
                 break
-            yield from rows
+            for *words, array in rows:
+                yield Group(*words, ids_of_array(array))
         db.execute("CLOSE groups")
 
 
-def _buckets(
-    orchestration: int, step: int, channel: int, event: int, machine: bool, hour: int, kept: Kept
-) -> Iterator[Key]:
-    """The buckets that an event of this hour is in."""
+def _buckets(group: Group, kept: Kept) -> Iterator[Key]:
+    """The buckets that its events are in."""
+    orchestration, step, channel, event, machine, hour, *_ = group
     day = day_of(hour)
     if hour >= kept.hours_from:
         yield Key(orchestration, event, HOUR, hour, step, channel, machine)

@@ -6,6 +6,7 @@ import random
 import threading
 import time
 import uuid
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -17,9 +18,14 @@ from retargeting.interactions.index.checking import differences
 from retargeting.interactions.index.closing import close
 from retargeting.interactions.index.folding import fold, fold_all
 from retargeting.interactions.index.rebuilding import rebuild
-from retargeting.interactions.ingest import MessageEventRow, record_message_events
+from retargeting.interactions.ingest import (
+    CustomEventRow,
+    MessageEventRow,
+    record_custom_events,
+    record_message_events,
+)
 from retargeting.interactions.models import CHANNEL_CODES, EVENT_CODES, Arrival, Bucket
-from retargeting.interactions.reading import Selector, Window, snapshot
+from retargeting.interactions.reading import PropertyTest, Selector, Window, snapshot
 from tests.drills.processes import Process
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -38,8 +44,25 @@ def people(low: int = 1, high: int | None = None) -> set[int]:
         return set(events.people_with(Selector(Interaction.OPENED, orchestrations=(7,)), Window(), low=low, high=high))
 
 
+def buyer(profile: int, occurred_at: datetime) -> CustomEventRow:
+    return CustomEventRow(uuid.uuid4(), profile, "bought", {"number": profile % 5, "id": profile}, occurred_at)
+
+
+def buyers(low: int = 1, high: int | None = None) -> set[int]:
+    test = PropertyTest("number", "value >= '1'::jsonb", ())
+    with snapshot() as events:
+        return set(events.people_with_event("bought", Window(), where=[test], low=low, high=high))
+
+
+def those_with_a_number(ids: Iterable[int]) -> set[int]:
+    return {id for id in ids if id % 5}
+
+
 class Writer(threading.Thread):
-    """Gives person after person of its own three events, in one to three transactions, some of which never commit."""
+    """Gives person after person of its own three events of each kind, in one to three transactions.
+
+    Some of them never commit.
+    """
 
     def __init__(self, first: int, done: threading.Event) -> None:
         super().__init__()
@@ -64,6 +87,7 @@ class Writer(threading.Thread):
         age = timedelta(seconds=self.random.choice([0, 10, 4_000, 90_000, 4_000_000]))
         with transaction.atomic():
             record_message_events([row(profile, NOW - age) for _ in range(count)])
+            record_custom_events([buyer(profile, NOW - age) for _ in range(count)])
             time.sleep(self.random.choice([0, 0, 0.02]))  # so that transactions end in another order than they began
             if not commit:
                 transaction.set_rollback(True)
@@ -81,12 +105,12 @@ class Reader(threading.Thread):
     def run(self) -> None:
         while not self.done.is_set():
             before = {id for writer in self.writers for id in range(writer.first, writer.complete)}
-            exactly, more = people(3, 3), people(4)
+            for name, ask, expected in (("opened", people, before), ("bought", buyers, those_with_a_number(before))):
+                if missing := expected - ask(3, 3):
+                    self.wrong.append(f"{len(missing)} had {name}, were accepted and not counted")
+                if more := ask(4):
+                    self.wrong.append(f"{len(more)} had {name} and were counted twice")
             self.answers += 1
-            if missing := before - exactly:
-                self.wrong.append(f"{len(missing)} were accepted and not counted")
-            if more:
-                self.wrong.append(f"{len(more)} were counted twice")
         connection.close()
 
 
@@ -123,6 +147,7 @@ def test_writers_folders_and_readers_at_once_while_folders_are_killed():
     assert not Arrival.objects.exists()
     everybody = {id for writer in writers for id in range(writer.first, writer.complete)}
     assert people(3, 3) == everybody
+    assert buyers(3, 3) == those_with_a_number(everybody)
     assert list(differences()) == []
 
 
