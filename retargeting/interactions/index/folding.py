@@ -178,8 +178,8 @@ def _groups(*bounds: Any) -> Iterator[Group]:
             rows = db.execute(f"FETCH {GROUPS_AT_ONCE} FROM groups", binary=True).fetchall()
             if not rows:
                 break
-            for *words, array in rows:
-                yield Group(*words, ids_of_array(array))
+            for row in rows:
+                yield Group._make((*row[:-1], ids_of_array(row[-1])))
         db.execute("CLOSE groups")
 
 
