@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from pyroaring import BitMap
@@ -45,10 +46,12 @@ def _count(parts: Mapping[int, Sequence[Ids]]) -> Slices:
         return []
     places = 1 + max(int(ids.max()) for ids in by_bit.values())
     if places < 16 * sum(map(len, by_bit.values())):
-        counts = np.zeros(places, dtype=np.uint32)
+        table: Any = 0
         for bit, ids in by_bit.items():
-            counts += np.bincount(ids, minlength=places).astype(np.uint32) << np.uint32(bit)
-        return [bitmap_of_mask((counts >> bit) & 1 == 1) for bit in range(int(counts.max()).bit_length())]
+            table += np.bincount(ids, minlength=places) * (1 << bit)
+        highest = int(table.max())
+        counts = table.astype(np.min_scalar_type(highest))  # bits of small numbers are looked at faster
+        return [bitmap_of_mask((counts >> bit) & 1 == 1) for bit in range(highest.bit_length())]
     repeated = np.concatenate([np.repeat(ids, 1 << bit) for bit, ids in by_bit.items()])
     people, times = np.unique(repeated, return_counts=True)
     return [bitmap_of_ids(people[(times >> bit) & 1 == 1]) for bit in range(int(times.max()).bit_length())]
