@@ -36,12 +36,16 @@ class OutgoingMessage:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How it went. `suppress` asks that the address is not used again; `detail` is for people who read reports."""
+    """How it went. `suppress` asks that the address is not used again; `detail` is for people who read reports.
+
+    `retry_after` is how many seconds the provider asks to be left alone before a retry.
+    """
 
     result: Result
     provider_id: str = ""
     detail: str = ""
     suppress: SuppressionReason | None = None
+    retry_after: float | None = None
 
 
 class NoSettings(forms.Form):

@@ -8,32 +8,37 @@ from datetime import datetime
 
 from django.db import connection, transaction
 from django.utils import timezone
+from pyroaring import BitMap
 
 from retargeting.channels.adapter import Outcome, OutgoingMessage, Result
 from retargeting.conditions.nodes import Channel, Interaction
 from retargeting.interactions.ingest import MessageEventRow, record_message_events
 from retargeting.interactions.models import CHANNEL_CODES, EVENT_CODES
-from retargeting.messaging.eligibility import Person
+from retargeting.messaging import caps
+from retargeting.messaging.batches import Line
 from retargeting.messaging.models import Chunk, DeliveryStatus, Dispatch
 from retargeting.profiles.actions import suppress
 from retargeting.profiles.models import SuppressionReason
 
 MOST_ATTEMPTS = 6
-FIRST_RETRY = 30  # seconds; each further attempt waits twice as long
+FIRST_RETRY = 30  # seconds; each further attempt waits twice as long, or as long as the provider asks for
+LONGEST_RETRY = 24 * 3600
 
-# A delivery that was gathered in this chunk to be tried again is taken up; any other one keeps its person out.
+# A delivery that was gathered in this chunk to be taken up again is; any other one keeps its person out.
 WRITE = """
     INSERT INTO messaging_delivery AS delivery (
         dispatch_id, chunk_id, claim, status, attempt, provider_id, created_at, updated_at,
-        profile_id, address, reason, detail
+        profile_id, address, reason, detail, retry_at
     )
     SELECT %s, %s, %s, %s, 1, '', %s, %s, item.*
-    FROM unnest(%s::int[], %s::text[], %s::text[], %s::text[]) AS item
+    FROM unnest(%s::int[], %s::text[], %s::text[], %s::text[], %s::timestamptz[]) AS item
     ON CONFLICT (dispatch_id, profile_id) DO UPDATE SET
-        claim = EXCLUDED.claim, status = EXCLUDED.status, attempt = delivery.attempt + 1, retry_at = NULL,
+        claim = EXCLUDED.claim, status = EXCLUDED.status, retry_at = EXCLUDED.retry_at,
+        attempt = delivery.attempt + (delivery.status = 'retry' AND EXCLUDED.status = 'sending')::int,
         address = EXCLUDED.address, reason = EXCLUDED.reason, detail = EXCLUDED.detail,
         updated_at = EXCLUDED.updated_at
-    WHERE delivery.status = 'retry' AND delivery.chunk_id = EXCLUDED.chunk_id AND delivery.retry_at IS NULL
+    WHERE delivery.status IN ('retry', 'deferred') AND delivery.chunk_id = EXCLUDED.chunk_id
+        AND delivery.retry_at IS NULL
     RETURNING profile_id, id
 """
 # Nobody would try it again for a dispatch that is over: a worker that was slow hears of that here.
@@ -45,9 +50,10 @@ SETTLE = """
             ELSE item.status
         END,
         reason = item.reason, detail = item.detail, provider_id = item.provider_id, updated_at = %s,
-        retry_at = CASE WHEN item.status = 'retry' THEN %s + %s * interval '1 second' * power(2, attempt - 1) END
-    FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[])
-        AS item (id, status, reason, detail, provider_id), messaging_dispatch AS dispatch
+        retry_at = CASE WHEN item.status = 'retry'
+            THEN %s + interval '1 second' * greatest(item.retry_after, %s * power(2, attempt - 1)) END
+    FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::float[])
+        AS item (id, status, reason, detail, provider_id, retry_after), messaging_dispatch AS dispatch
     WHERE delivery.id = item.id AND dispatch.id = delivery.dispatch_id AND delivery.status IN ('sending', 'uncertain')
     RETURNING profile_id, delivery.status
 """
@@ -59,19 +65,20 @@ STATUS_AFTER = {
 }
 
 
-def write_deliveries(chunk: Chunk, status: DeliveryStatus, items: Sequence[tuple[Person, str, str]]) -> dict[int, int]:
-    """Write one delivery for each (person, reason, detail); returns profile id → delivery id of those written.
+def write_deliveries(chunk: Chunk, status: DeliveryStatus, lines: Sequence[Line]) -> dict[int, int]:
+    """Write one delivery for each line; returns profile id → delivery id of those written.
 
     Whoever has one already is missing in the answer and must not be written to.
     """
-    if not items:
+    if not lines:
         return {}
     now = timezone.now()
     columns = (
-        [person.profile_id for person, _, _ in items],
-        [person.address for person, _, _ in items],
-        [str(reason) for _, reason, _ in items],
-        [detail[:2000] for _, _, detail in items],
+        [line.profile_id for line in lines],
+        [line.address for line in lines],
+        [str(line.reason) for line in lines],
+        [line.detail[:2000] for line in lines],
+        [line.retry_at for line in lines],
     )
     with connection.cursor() as cursor:
         cursor.execute(WRITE, [chunk.dispatch_id, chunk.pk, chunk.claim, str(status), now, now, *columns])
@@ -88,7 +95,10 @@ def write_outcomes(dispatch: Dispatch, messages: Sequence[OutgoingMessage], outc
         ["" if outcome.result is Result.ACCEPTED else _reason(outcome) for outcome in outcomes],
         [outcome.detail[:2000] for outcome in outcomes],
         [outcome.provider_id[:255] for outcome in outcomes],
+        [min(outcome.retry_after or 0, LONGEST_RETRY) for outcome in outcomes],
     )
+    if caps.in_force():
+        caps.hold(BitMap(message.profile_id for message in messages), shared=True)
     with connection.cursor() as cursor:
         cursor.execute(SETTLE, [MOST_ATTEMPTS, now, now, FIRST_RETRY, *columns])
         settled = dict(cursor.fetchall())
