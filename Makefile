@@ -5,7 +5,7 @@ PORT ?= 8000
 # For the checks, which read the settings but no database.
 NO_DATABASE := DATABASE_URL=postgresql:/// SECRET_KEY=checks
 
-.PHONY: demo run test drill check format pins screenshots bench bench-small bench-large bench-ingest
+.PHONY: demo run test drill check format pins screenshots bench bench-small bench-large bench-ingest bench-send
 
 demo: .venv-base  ## the product with sample data
 	@exec $(BIN)/python manage.py up --demo --port $(PORT)
@@ -45,6 +45,9 @@ bench-large: .venv-bench  ## … with ten times as much: hours, 60 GB of disk, 1
 
 bench-ingest: .venv-bench  ## events through the API while they are folded and asked about
 	$(BIN)/python -m benchmarks.ingest $(ARGS)
+
+bench-send: .venv-dev  ## a campaign to a million people through the sandbox, and one through SMTP
+	$(BIN)/python -m benchmarks.sending $(ARGS)
 
 pins: .venv-dev  ## compile requirements/*.txt anew from the .in files
 	$(BIN)/python -m pip install --quiet uv

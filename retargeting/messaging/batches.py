@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -43,7 +43,7 @@ class Batch:
     dispatch: Dispatch
     deadline: datetime | None
     intent: Intent
-    ids: Sequence[int]
+    ids: list[int]
     ready: dict[int, tuple[Person, Rendered]] = field(default_factory=dict)
     skips: list[Line] = field(default_factory=list)
     put_off: list[Line] = field(default_factory=list)
@@ -114,7 +114,7 @@ def intent_of(dispatch: Dispatch) -> Intent:
     )
 
 
-def prepare(chunk: Chunk, ids: Sequence[int]) -> Batch:
+def prepare(chunk: Chunk, ids: list[int]) -> Batch:
     """Look the people up and decide about each as things are now; caps are asked again when the intent is written."""
     dispatch = chunk.dispatch
     batch = Batch(dispatch, chunk.deadline or dispatch.deadline, intent_of(dispatch), ids)

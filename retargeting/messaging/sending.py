@@ -16,16 +16,16 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import islice
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from pyroaring import BitMap
 
-from retargeting.bitmaps import unpack
+from retargeting.bitmaps import fetch_bitmap, unpack
 from retargeting.channels.adapter import OutgoingMessage, Provider
 from retargeting.channels.registry import provider_for
 from retargeting.conditions.nodes import Interaction
@@ -37,7 +37,6 @@ from retargeting.messaging.dispatches import finish_if_done, status_held
 from retargeting.messaging.models import Chunk, ChunkStatus, Delivery, DeliveryStatus, DispatchStatus
 from retargeting.messaging.stopwatch import timed
 from retargeting.profiles.erasure import hold_off_erasure
-from retargeting.profiles.models import Profile
 
 
 class Interrupted(Exception):
@@ -54,10 +53,10 @@ def send_chunk(*, chunk_id: int) -> bool:
         return False
     with timed("claim"):
         _give_up_on_earlier_claims(chunk)
-        remaining = _remaining(chunk)
+        known, settled = _written(chunk)
     try:
-        for ids in _batches(remaining, provider.batch_size):
-            _send_batch(chunk, provider, ids)
+        for ids in _batches(unpack(chunk.profiles) - settled, provider.batch_size):
+            _send_batch(chunk, provider, ids, fresh=not known)
     except Interrupted:
         Chunk.objects.filter(pk=chunk.pk, claim=chunk.claim, status=ChunkStatus.CLAIMED).update(
             status=ChunkStatus.PENDING, claim=None, lease_until=None
@@ -88,13 +87,23 @@ def _give_up_on_earlier_claims(chunk: Chunk) -> None:
     )
 
 
-def _remaining(chunk: Chunk) -> BitMap:
-    """Who of the chunk is still to be written to: no delivery yet, or one gathered in it to be taken up again."""
-    everyone = unpack(chunk.profiles)
-    deliveries = Delivery.objects.filter(dispatch=chunk.dispatch_id, profile_id__in=list(everyone))
-    again = [DeliveryStatus.RETRY, DeliveryStatus.DEFERRED]
-    settled = deliveries.exclude(status__in=again, chunk=chunk, retry_at=None)
-    return everyone - BitMap(settled.values_list("profile_id", flat=True))
+def _written(chunk: Chunk) -> tuple[BitMap, BitMap]:
+    """Who of the chunk has a delivery, and who of them is not to be written to: it was not gathered in this chunk.
+
+    Where none was written from this chunk, nobody is looked for: one written from another keeps its person out later.
+    """
+    if not chunk.deliveries.exists():
+        return BitMap(), BitMap()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT profile_id, status IN ('retry', 'deferred') AND chunk_id = %s AND retry_at IS NULL
+            FROM messaging_delivery WHERE dispatch_id = %s AND profile_id = ANY(%s)
+            """,
+            [chunk.pk, chunk.dispatch_id, list(unpack(chunk.profiles))],
+        )
+        rows = cursor.fetchall()
+    return BitMap(id for id, _ in rows), BitMap(id for id, again in rows if not again)
 
 
 def _batches(ids: BitMap, size: int) -> Iterator[list[int]]:
@@ -103,9 +112,9 @@ def _batches(ids: BitMap, size: int) -> Iterator[list[int]]:
         yield batch
 
 
-def _send_batch(chunk: Chunk, provider: Provider, ids: Sequence[int]) -> None:
+def _send_batch(chunk: Chunk, provider: Provider, ids: list[int], *, fresh: bool) -> None:
     batch = prepare(chunk, ids)
-    messages = _write_intents(chunk, batch)
+    messages = _write_intents(chunk, batch, fresh=fresh)
     if messages:
         with timed("provider"):
             outcomes = provider.send(messages)
@@ -113,7 +122,7 @@ def _send_batch(chunk: Chunk, provider: Provider, ids: Sequence[int]) -> None:
             write_outcomes(chunk.dispatch, messages, outcomes)
 
 
-def _write_intents(chunk: Chunk, batch: Batch) -> list[OutgoingMessage]:
+def _write_intents(chunk: Chunk, batch: Batch, *, fresh: bool) -> list[OutgoingMessage]:
     """Steps 1 and 5: renew the lease and write down what is about to happen; returns what may now be sent."""
     with timed("claim"), transaction.atomic():
         if status_held(dispatch_id=chunk.dispatch_id) != DispatchStatus.SENDING:
@@ -122,12 +131,12 @@ def _write_intents(chunk: Chunk, batch: Batch) -> list[OutgoingMessage]:
         if not held.update(lease_until=_lease()):
             raise Interrupted
         hold_off_erasure()
-        batch.without_erased(Profile.objects.filter(pk__in=batch.ids).values_list("pk", flat=True))
+        batch.without_erased(fetch_bitmap("SELECT id FROM profiles_profile WHERE id = ANY(%s)", [batch.ids]))
         if caps.in_force():
             caps.hold(BitMap(batch.ready))
             batch.ask_contested()
-        skipped = write_deliveries(chunk, DeliveryStatus.SKIPPED, batch.skips)
+        skipped = write_deliveries(chunk, DeliveryStatus.SKIPPED, batch.skips, fresh=fresh)
         record_message_events(event_rows(chunk.dispatch, Interaction.SKIPPED, batch.known(skipped)))
-        write_deliveries(chunk, DeliveryStatus.DEFERRED, batch.put_off)
-        started = write_deliveries(chunk, DeliveryStatus.SENDING, batch.intents)
+        write_deliveries(chunk, DeliveryStatus.DEFERRED, batch.put_off, fresh=fresh)
+        started = write_deliveries(chunk, DeliveryStatus.SENDING, batch.intents, fresh=fresh)
     return batch.messages(started)
