@@ -15,7 +15,8 @@ from campaigns.models import Campaign, CampaignStatus, Run
 from campaigns.outcomes import outcomes_of
 from campaigns.progress import Progress
 from campaigns.readiness import problems
-from campaigns.recurring import first_run, next_run, repeat_words, span_of, wall_of
+from campaigns.recurring import first_run, next_run, repeat_words
+from campaigns.timing import begins_at, clock_words, deadline, last_moment, own_zones
 from retargeting.accounts.actions import Actor, note, note_changes
 from retargeting.accounts.models import User
 from retargeting.audiences import references
@@ -186,7 +187,8 @@ def launch(*, actor: Actor, campaign: Campaign, grace: int = 0) -> Run:
 
 def _start(*, actor: Actor, campaign: Campaign, sources: list[CampaignStatus], grace: int = 0) -> Run:
     now = timezone.now()
-    zones, deadline = _own_zones(campaign, sources), _deadline(campaign, sources, now)
+    # Somebody who launches by hand wants it to go out now, whatever time it has.
+    by_hand = CampaignStatus.DRAFT in sources
     if not Campaign.STATES.transition(
         campaign, CampaignStatus.RUNNING, sources=[str(state) for state in sources], launched_at=now
     ):
@@ -201,12 +203,12 @@ def _start(*, actor: Actor, campaign: Campaign, sources: list[CampaignStatus], g
         priority=campaign.priority,
         holdout=campaign.holdout,
         pace=campaign.pace,
-        deadline=deadline,
+        deadline=deadline(campaign, now, by_hand=by_hand),
         held_until=now + timedelta(seconds=grace) if grace else None,
     )
     run = Run.objects.create(
         campaign=campaign,
-        own_zones=zones,
+        own_zones=None if by_hand else own_zones(campaign),
         number=campaign.runs.count() + 1,
         dispatch=dispatch,
         audience=campaign.audience,
@@ -216,29 +218,6 @@ def _start(*, actor: Actor, campaign: Campaign, sources: list[CampaignStatus], g
         enqueue(PREPARE_TASK, run.pk)
     note(actor=actor, verb="launch", instance=campaign, summary=f"Launched {campaign.name}: {run.sentence}")
     return run
-
-
-def _own_zones(campaign: Campaign, sources: list[CampaignStatus]) -> dict[str, str] | None:
-    """What a run at people's own times needs to know; somebody who launches by hand wants it to go out now."""
-    if not _at_own_times(campaign, sources):
-        return None
-    assert campaign.send_at is not None
-    wall = wall_of(campaign.send_at, ZoneInfo(campaign.time_zone))
-    return {"wall": wall.isoformat(), "default": campaign.time_zone, "if_past": campaign.if_past}
-
-
-def _at_own_times(campaign: Campaign, sources: list[CampaignStatus]) -> bool:
-    return campaign.own_zones and campaign.send_at is not None and sources == [CampaignStatus.SCHEDULED]
-
-
-def _deadline(campaign: Campaign, sources: list[CampaignStatus], now: datetime) -> datetime | None:
-    if campaign.expires_after is None:
-        return None
-    start = now
-    if _at_own_times(campaign, sources):
-        assert campaign.send_at is not None
-        start = max(now, span_of(wall_of(campaign.send_at, ZoneInfo(campaign.time_zone)))[1])
-    return start + timedelta(minutes=campaign.expires_after)
 
 
 @transaction.atomic
@@ -279,30 +258,19 @@ def schedule(*, actor: Actor, campaign: Campaign, send_at: datetime | None = Non
     campaign.send_at = first_run(campaign.repeat, asked, zone) if asked else None
     if asked and campaign.send_at is None:
         raise NotReady([("when", "It would end before its first run.")])
-    if campaign.send_at is None or _last_moment(campaign, campaign.send_at) <= timezone.now():
+    if campaign.send_at is None or last_moment(campaign, campaign.send_at) <= timezone.now():
         raise NotReady([("when", "Choose a time in the future, or launch it now.")])
     _check_ready(campaign)
     _await(campaign, campaign.send_at)
     again = f", {repeat_words(campaign.repeat)}" if campaign.repeat else ""
     own = " in each person's own zone" if campaign.own_zones else ""
-    summary = f"Scheduled {campaign.name} for {_clock_words(campaign)}{own}{again}."
+    summary = f"Scheduled {campaign.name} for {clock_words(campaign)}{own}{again}."
     note(actor=actor, verb="schedule", instance=campaign, summary=summary)
     return campaign
 
 
-def _clock_words(campaign: Campaign) -> str:
-    assert campaign.send_at is not None
-    return f"{campaign.send_at.astimezone(ZoneInfo(campaign.time_zone)):%-d %b %Y %H:%M} {campaign.time_zone}"
-
-
-def _last_moment(campaign: Campaign, send_at: datetime) -> datetime:
-    """When the time has come for everybody."""
-    return span_of(wall_of(send_at, ZoneInfo(campaign.time_zone)))[1] if campaign.own_zones else send_at
-
-
 def _await(campaign: Campaign, send_at: datetime) -> bool:
-    """Have the campaign wait for `send_at`; work begins when the first zone has that time."""
-    starts_at = span_of(wall_of(send_at, ZoneInfo(campaign.time_zone)))[0] if campaign.own_zones else send_at
+    starts_at = begins_at(campaign, send_at)
     return Campaign.STATES.transition(campaign, CampaignStatus.SCHEDULED, send_at=send_at, starts_at=starts_at)
 
 
@@ -322,7 +290,7 @@ def pause(*, actor: Actor, campaign: Campaign) -> None:
         raise CampaignError(_moved_on(campaign))
     for dispatch in _open_dispatches(campaign):
         dispatches.pause(dispatch=dispatch)
-    note(actor=actor, verb="pause", instance=campaign, summary=f"Paused {campaign.name}: {_how_far(campaign)}.")
+    note(actor=actor, verb="pause", instance=campaign, summary=f"Paused {campaign.name}: {how_far(campaign)}.")
 
 
 @transaction.atomic
@@ -346,10 +314,10 @@ def cancel(*, actor: Actor, campaign: Campaign) -> None:
         raise CampaignError(_moved_on(campaign))
     for dispatch in _open_dispatches(campaign):
         dispatches.cancel(dispatch=dispatch)
-    note(actor=actor, verb="cancel", instance=campaign, summary=f"Canceled {campaign.name}: {_how_far(campaign)}.")
+    note(actor=actor, verb="cancel", instance=campaign, summary=f"Canceled {campaign.name}: {how_far(campaign)}.")
 
 
-def _how_far(campaign: Campaign) -> str:
+def how_far(campaign: Campaign) -> str:
     """“1,204 sent, 8,796 stopped”. What is with a provider at this moment is counted when its answer is there."""
     progress = Progress.of(campaign)
     if progress.matched is None:
@@ -407,7 +375,7 @@ def start_due(*, now: datetime | None = None) -> int:
     started = 0
     for campaign in due:
         reasons = [text for _, text in problems(campaign)]
-        if campaign.send_at is not None and now - _last_moment(campaign, campaign.send_at) > LATEST_START:
+        if campaign.send_at is not None and now - last_moment(campaign, campaign.send_at) > LATEST_START:
             reasons.append(f"its time was more than {LATEST_START.total_seconds() / 3600:.0f} hours ago")
         if reasons:
             Campaign.STATES.transition(campaign, CampaignStatus.DRAFT)
@@ -422,14 +390,14 @@ def start_due(*, now: datetime | None = None) -> int:
 def complete(dispatch: Dispatch) -> None:
     """Told by messaging, in its transaction, that a dispatch is through. Recurring ones wait for their next run."""
     run = Run.objects.select_related("campaign").filter(dispatch=dispatch).first()
-    if run is None or run.campaign.status != CampaignStatus.RUNNING:
+    if run is None or run.campaign.status != CampaignStatus.RUNNING or _open_dispatches(run.campaign).exists():
         return
     campaign = run.campaign
     following = next_run(
         campaign.repeat,
         campaign.send_at or run.created_at,
         ZoneInfo(campaign.time_zone),
-        runs=run.number,
+        runs=campaign.runs.count(),
         now=timezone.now(),
     )
     if following is not None and _await(campaign, following):
@@ -437,7 +405,7 @@ def complete(dispatch: Dispatch) -> None:
             actor=None,
             verb="complete",
             instance=campaign,
-            summary=f"Run {run.number} of {campaign.name} is completed; the next one is due {_clock_words(campaign)}.",
+            summary=f"Run {run.number} of {campaign.name} is completed; the next one is due {clock_words(campaign)}.",
         )
     elif Campaign.STATES.transition(campaign, CampaignStatus.COMPLETED, sources=[CampaignStatus.RUNNING]):
         note(actor=None, verb="complete", instance=campaign, summary=f"{campaign.name} is completed.")

@@ -57,8 +57,6 @@ class Reach:
         whole = left = len(self.matched)
         yield Line("Match", whole, strong=True, bar=bar(0, whole, whole), url=url("matched"))
         for reason, people in self.skips.items():
-            if not people and reason not in ABOUT_ADDRESSES:
-                continue
             left -= len(people)
             yield Line(skip_words(reason, channel), -len(people), bar=bar(left, len(people), whole), url=url(reason))
         yield Line("Will be sent", left, strong=True, bar=bar(0, left, whole), url=url("recipients"))
@@ -82,7 +80,8 @@ def reach(campaign: Campaign, members: BitMap) -> Reach:
     ahead = campaign.send_at if campaign.send_at and campaign.send_at > timezone.now() else None
     intent = Intent(campaign.channel, campaign.pk, priority=campaign.priority, holdout=campaign.holdout, at=ahead)
     answer = left_out(members, intent)
-    return Reach(members, answer.skipped, answer.postponed)
+    skips = {why: people for why, people in answer.skipped.items() if people or why in ABOUT_ADDRESSES}
+    return Reach(members, skips, answer.postponed)
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ class Campaign(Orchestration):
                 CampaignStatus.SCHEDULED,  # a recurring one, until its next run
                 CampaignStatus.DRAFT,  # undone before anything was sent
             },
-            CampaignStatus.PAUSED: {CampaignStatus.RUNNING, CampaignStatus.CANCELED},
+            CampaignStatus.PAUSED: {CampaignStatus.RUNNING, CampaignStatus.CANCELED, CampaignStatus.DRAFT},
             # "Retry failed only" goes on with a run that was through.
             CampaignStatus.COMPLETED: {CampaignStatus.RUNNING},
             CampaignStatus.CANCELED: set(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db.models import Count
 
@@ -21,12 +22,14 @@ class Progress:
     matched: int | None
     counts: dict[str, int]
     canceled: int = 0
+    held_until: datetime | None = None
+    """Until then its launch can be undone."""
 
     @classmethod
     def of(cls, campaign: Campaign) -> Progress:
         run = Run.objects.filter(campaign=campaign).select_related("dispatch").order_by("-number").first()
         if run is None or (run.matched is None and run.dispatch.status != DispatchStatus.COMPLETED):
-            return cls(campaign.status, None, {})
+            return cls(campaign.status, None, {}, held_until=run.dispatch.held_until if run else None)
         deliveries = Delivery.objects.filter(dispatch=run.dispatch_id).order_by()
         counts = dict(deliveries.values_list("status").annotate(Count("id")))
         canceled = deliveries.filter(status=DeliveryStatus.SKIPPED, reason=SkipReason.CANCELED).count()

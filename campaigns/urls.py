@@ -1,6 +1,6 @@
 from django.urls import path
 
-from campaigns.views import audience, editor, launching, lists, moves, preview, reach, report
+from campaigns.views import audience, deciding, editor, launching, lists, moves, preview, reach, report
 
 urlpatterns = [
     path("campaigns/", lists.CampaignList.as_view(), name="campaigns"),
@@ -15,6 +15,9 @@ urlpatterns = [
     path("campaigns/<int:pk>/launch/", launching.Launch.as_view(), name="campaign-launch"),
     path("campaigns/<int:pk>/schedule/", launching.Schedule.as_view(), name="campaign-schedule"),
     path("campaigns/<int:pk>/unschedule/", moves.unschedule, name="campaign-unschedule"),
+    path("campaigns/<int:pk>/undo/", moves.undo, name="campaign-undo"),
+    path("campaigns/<int:pk>/retry/", deciding.RetryFailed.as_view(), name="campaign-retry"),
+    path("campaigns/<int:pk>/uncertain/", deciding.Uncertain.as_view(), name="campaign-uncertain"),
     path("campaigns/<int:pk>/pause/", moves.pause, name="campaign-pause"),
     path("campaigns/<int:pk>/resume/", moves.resume, name="campaign-resume"),
     path("campaigns/<int:pk>/cancel/", moves.Cancel.as_view(), name="campaign-cancel"),

@@ -211,6 +211,9 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
 }
 
+# How long after a launch on the pages nothing happens, so that it can be undone.
+LAUNCH_GRACE_SECONDS = number("LAUNCH_GRACE_SECONDS", 10, minimum=0)
+
 # How long a worker may be silent before its work is given to another one. Longer than any provider's time-out.
 LEASE_SECONDS = number("RETARGETING_LEASE_SECONDS", 60)
 

@@ -127,7 +127,8 @@ def release_due() -> None:
 
 def _release(dispatch: Dispatch, chunks: QuerySet[Chunk], now: datetime) -> None:
     allowed: Iterable[Chunk] = chunks
-    if dispatch.pace is not None:
+    over = dispatch.deadline is not None and dispatch.deadline <= now  # what is skipped needs no pace
+    if dispatch.pace is not None and not over:
         allowed = _in_pace(dispatch, chunks, now)
     released = [chunk.pk for chunk in allowed if Chunk.STATES.transition(chunk, ChunkStatus.PENDING)]
     wake(released)

@@ -38,7 +38,8 @@ class Dispatch(models.Model):
             DispatchStatus.PREPARING: {DispatchStatus.SENDING, DispatchStatus.PAUSED, DispatchStatus.CANCELED},
             DispatchStatus.SENDING: {DispatchStatus.PAUSED, DispatchStatus.CANCELED, DispatchStatus.COMPLETED},
             DispatchStatus.PAUSED: {DispatchStatus.PREPARING, DispatchStatus.SENDING, DispatchStatus.CANCELED},
-            DispatchStatus.COMPLETED: set(),
+            # For failed or uncertain messages that somebody wants to be tried again.
+            DispatchStatus.COMPLETED: {DispatchStatus.SENDING},
             DispatchStatus.CANCELED: set(),
         }
     )

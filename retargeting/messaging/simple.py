@@ -67,7 +67,7 @@ class _Filler:
     def __call__(self, values: Mapping[str, Any]) -> str | None:
         filled = []
         for part in self.parts:
-            if type(part) is str:
+            if isinstance(part, str):
                 filled.append(part)
                 continue
             names, default = part

@@ -32,7 +32,6 @@ class SandboxProvider(Provider):
             cursor.execute(NEXT_IDS, [len(messages)])
             ids = [id for (id,) in cursor.fetchall()]
             with cursor.copy(COPY) as copy:
-                copy.set_types(["int8", "int8", "int4", "int4", "varchar", "varchar", "jsonb", "timestamptz"])
                 for id, message in zip(ids, messages, strict=True):
                     content = json.dumps(dict(message.content), ensure_ascii=False)
                     copy.write_row(
