@@ -6,6 +6,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from retargeting.accounts.actions import Actor, note
+from retargeting.channels import health
 from retargeting.channels.models import ChannelConfig, SandboxMessage
 from retargeting.channels.registry import PROVIDERS, config_of
 
@@ -33,6 +34,7 @@ def configure_channel(
         config.provider, config.sender, config.enabled, config.settings = provider, sender, enabled, settings
         config.full_clean()
         config.save()
+        health.start_afresh(config)
         note(
             actor=actor,
             verb="update",

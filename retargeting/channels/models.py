@@ -3,8 +3,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import models
+from django.utils import timezone
 
 from retargeting.channels.querysets import SandboxMessageQuerySet
+from retargeting.channels.secrets import SealedJSONField
 from retargeting.profiles.models import CHANNEL_CHOICES
 
 
@@ -14,7 +16,7 @@ class ChannelConfig(models.Model):
     channel = models.CharField(max_length=10, choices=CHANNEL_CHOICES, primary_key=True)
     provider = models.CharField(max_length=40, default="sandbox", help_text="Key of a registered provider.")
     sender = models.CharField(max_length=255, blank=True, help_text="Who the message is from: an address or a name.")
-    settings: models.JSONField[Any, Any] = models.JSONField(default=dict, blank=True)
+    settings: SealedJSONField = SealedJSONField(default=dict, blank=True)
     enabled = models.BooleanField(default=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -24,6 +26,47 @@ class ChannelConfig(models.Model):
 
     def __str__(self) -> str:
         return self.get_channel_display()
+
+
+class ProviderHealth(models.Model):
+    """How a provider is doing on a channel, as all workers see it; `health` is the only writer."""
+
+    channel = models.CharField(max_length=10, choices=CHANNEL_CHOICES)
+    provider = models.CharField(max_length=40)
+    last_success_at = models.DateTimeField(null=True)
+    last_failure_at = models.DateTimeField(null=True)
+    last_failure = models.CharField(max_length=500, blank=True)
+    failed_batches = models.PositiveIntegerField(default=0, help_text="In a row, up to now.")
+    pauses = models.PositiveSmallIntegerField(default=0, help_text="How often in a row the breaker has opened.")
+    closed_until = models.DateTimeField(null=True, help_text="Nothing is sent until then.")
+    closed_reason = models.CharField(max_length=300, blank=True)
+    next_slot_at = models.DateTimeField(default=timezone.now, help_text="When the pace allows the next message.")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["channel", "provider"], name="provider_health_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.provider} on {self.channel}"
+
+
+class ProviderMinute(models.Model):
+    """How many messages went which way in a minute."""
+
+    channel = models.CharField(max_length=10, choices=CHANNEL_CHOICES)
+    provider = models.CharField(max_length=40)
+    minute = models.DateTimeField()
+    accepted = models.PositiveIntegerField(default=0)
+    retry = models.PositiveIntegerField(default=0)
+    permanent = models.PositiveIntegerField(default=0)
+    unknown = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["channel", "provider", "minute"], name="provider_minute_unique")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider} on {self.channel} at {self.minute}"
 
 
 class SandboxMessage(models.Model):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from retargeting.channels.adapter import Provider
+from retargeting.channels.fcm.provider import FcmProvider
 from retargeting.channels.models import ChannelConfig
 from retargeting.channels.sandbox.provider import SandboxProvider
 from retargeting.channels.smtp.provider import SmtpProvider
 from retargeting.conditions.nodes import Channel
 
-PROVIDERS: dict[str, type[Provider]] = {provider.key: provider for provider in (SandboxProvider, SmtpProvider)}
+PROVIDERS: dict[str, type[Provider]] = {
+    provider.key: provider for provider in (SandboxProvider, FcmProvider, SmtpProvider)
+}
 
 
 def providers_for(channel: str) -> list[type[Provider]]:

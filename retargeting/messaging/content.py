@@ -23,6 +23,7 @@ class Field:
     html: bool = False
     link: bool = False
     most: int = 1000
+    choices: tuple[str, ...] = ()
     help: str = ""
 
 

@@ -14,8 +14,9 @@ class SandboxProvider(Provider):
     label = "Sandbox (outbox page)"
     channels = frozenset(Channel)
     batch_size = 1000
+    watched = False
 
-    def send(self, messages: Sequence[OutgoingMessage]) -> list[Outcome]:
+    def deliver(self, messages: Sequence[OutgoingMessage]) -> list[Outcome]:
         rows = SandboxMessage.objects.bulk_create(
             SandboxMessage(
                 delivery_id=message.delivery_id,
