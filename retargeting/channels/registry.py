@@ -7,10 +7,11 @@ from retargeting.channels.fcm.provider import FcmProvider
 from retargeting.channels.models import ChannelConfig
 from retargeting.channels.sandbox.provider import SandboxProvider
 from retargeting.channels.smtp.provider import SmtpProvider
+from retargeting.channels.webpush.provider import WebPushProvider
 from retargeting.conditions.nodes import Channel
 
 PROVIDERS: dict[str, type[Provider]] = {
-    provider.key: provider for provider in (SandboxProvider, FcmProvider, SmtpProvider)
+    provider.key: provider for provider in (SandboxProvider, FcmProvider, WebPushProvider, SmtpProvider)
 }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.channels.fcm_server import FcmServer
+from tests.channels.push_service import Browser, PushService
 from tests.messaging.mailserver import MailServer
 
 NOBODY_THERE = "http://127.0.0.1:1"
@@ -18,18 +19,25 @@ NOBODY_THERE = "http://127.0.0.1:1"
 class Stage:
     """With what a provider works in the tests: its server, whose `settings` it gets, and addresses that fit.
 
-    `unreachable` are the settings in which the server is not there.
+    `unreachable` are the settings in which the server is not there; where each address has a server of its own,
+    `astray` gives one of nobody.
     """
 
     server: Callable[[], AbstractContextManager[Any]] = lambda: nullcontext(SimpleNamespace(settings={}))
-    address: Callable[[int], str] = lambda index: f"address-{index}"
+    address: Callable[[Any, int], str] = lambda server, index: f"address-{index}"
     unreachable: Mapping[str, object] = field(default_factory=dict)
+    astray: Callable[[int], str] | None = None
 
 
 STAGES: dict[str, Stage] = {
     "sandbox": Stage(),
     "fcm": Stage(FcmServer, unreachable={"endpoint": NOBODY_THERE}),
-    "smtp": Stage(MailServer, lambda index: f"p{index}@example.com", {"host": "127.0.0.1", "port": 1}),
+    "webpush": Stage(
+        PushService,
+        lambda server, index: server.browser(f"p{index}").subscription.address,
+        astray=lambda index: Browser(f"{NOBODY_THERE}/{index}").subscription.address,
+    ),
+    "smtp": Stage(MailServer, lambda server, index: f"p{index}@example.com", {"host": "127.0.0.1", "port": 1}),
 }
 """A new provider adds its line here."""
 
