@@ -217,6 +217,8 @@ SPECTACULAR_SETTINGS = {
 # How long a worker may be silent before its work is given to another one. Longer than any provider's time-out.
 LEASE_SECONDS = number("RETARGETING_LEASE_SECONDS", 60)
 
+# How often one visitor of a site may call the server from the web SDK.
+SDK_RATE = os.environ.get("SDK_RATE") or "120/min"
 # Whether addresses that others name (Web Push) may lie in our own network, and be http. For development only.
 ALLOW_PRIVATE_ADDRESSES = flag("ALLOW_PRIVATE_ADDRESSES", DEBUG)
 

@@ -7,7 +7,7 @@ from django.db import transaction
 
 from retargeting.accounts.actions import Actor, note
 from retargeting.channels import health
-from retargeting.channels.models import ChannelConfig, SandboxMessage
+from retargeting.channels.models import ChannelConfig, InAppMessage, SandboxMessage
 from retargeting.channels.registry import PROVIDERS, config_of
 
 
@@ -45,5 +45,6 @@ def configure_channel(
 
 
 def scrub(profile_id: int) -> None:
-    """What the sandbox keeps of somebody who is erased names them: it goes."""
+    """What the outbox and the in-app messages say of somebody who is erased names them: it goes."""
     SandboxMessage.objects.filter(profile_id=profile_id).delete()
+    InAppMessage.objects.filter(profile_id=profile_id).delete()

@@ -9,6 +9,7 @@ class ChannelsConfig(AppConfig):
     def ready(self) -> None:
         from retargeting import clock
         from retargeting.channels import actions, concerns, health
+        from retargeting.channels.in_app import waiting
         from retargeting.channels.models import ChannelConfig, SandboxMessage
         from retargeting.profiles import erasure
         from retargeting.web import navigation, panels
@@ -19,6 +20,7 @@ class ChannelsConfig(AppConfig):
         panels.watch(concerns.disabled)
         panels.watch(concerns.troubled)
         clock.every(3600, health.forget_old_minutes)
+        clock.every(3600, waiting.forget_old)
         panels.register_step(
             panels.Step(
                 "Choose how messages go out",

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import hmac
+import secrets
+import uuid
 from typing import Any
 
 from django.db import models
@@ -67,6 +70,72 @@ class ProviderMinute(models.Model):
 
     def __str__(self) -> str:
         return f"{self.provider} on {self.channel} at {self.minute}"
+
+
+def publishable_key() -> str:
+    return "pk_" + secrets.token_urlsafe(18)
+
+
+def identity_secret() -> dict[str, str]:
+    return {"identity": secrets.token_urlsafe(32)}
+
+
+class Site(models.Model):
+    """A web site or app whose pages call us from people's browsers. Its key may be known to everybody.
+
+    Who somebody is, is proved by an HMAC that the site's own server makes with the secret.
+    """
+
+    name = models.CharField(max_length=100)
+    key = models.CharField(max_length=40, unique=True, default=publishable_key, editable=False)
+    secrets = SealedJSONField(default=identity_secret, editable=False)
+    origins = models.TextField(help_text="One in a line, such as https://shop.example. Other pages are refused.")
+    attributes = models.TextField(
+        blank=True, help_text="Names of attributes that pages may set, one in a line. Empty: none."
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def allowed_origins(self) -> set[str]:
+        return {line.strip().rstrip("/") for line in self.origins.splitlines() if line.strip()}
+
+    @property
+    def allowed_attributes(self) -> set[str]:
+        return {line.strip() for line in self.attributes.splitlines() if line.strip()}
+
+    def identity_of(self, external_id: str) -> str:
+        """The proof that `external_id` is who asks: HMAC-SHA256 of it, hexadecimal; "" if there is no secret."""
+        secret = self.secrets.get("identity", "")
+        return hmac.new(secret.encode(), external_id.encode(), "sha256").hexdigest() if secret else ""
+
+
+class InAppMessage(models.Model):
+    """A message that waits for a device of its person to ask for it, until it is clicked, closed or too old."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    delivery_id = models.BigIntegerField(null=True, unique=True, help_text="Empty for a test.")
+    profile_id = models.IntegerField()
+    content: models.JSONField[Any, Any] = models.JSONField(default=dict)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    handed_at = models.DateTimeField(null=True, help_text="When a device first got it.")
+    finished_at = models.DateTimeField(null=True, help_text="When it was clicked or closed.")
+
+    class Meta:
+        ordering = ["created_at"]
+        indexes = [
+            models.Index(fields=["profile_id"], condition=models.Q(finished_at=None), name="in_app_waiting"),
+            models.Index(fields=["expires_at"]),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.content.get("title", self.pk))
 
 
 class SandboxMessage(models.Model):

@@ -8,11 +8,13 @@ class MessagingConfig(AppConfig):
 
     def ready(self) -> None:
         from retargeting import clock
-        from retargeting.messaging import actions, concerns, dispatches
+        from retargeting.channels import receipts as told
+        from retargeting.messaging import actions, concerns, dispatches, receipts
         from retargeting.profiles import erasure
         from retargeting.web import panels
 
         erasure.register(actions.scrub)
+        told.on_receipts(receipts.record)
         panels.watch(concerns.failing_channels)
         clock.every(1, dispatches.recover_expired_leases)
         clock.every(2, dispatches.wake_forgotten)

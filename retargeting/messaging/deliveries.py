@@ -92,7 +92,9 @@ def write_outcomes(dispatch: Dispatch, messages: Sequence[OutgoingMessage], outc
     with connection.cursor() as cursor:
         cursor.execute(SETTLE, [MOST_ATTEMPTS, now, now, FIRST_RETRY, *columns])
         settled = dict(cursor.fetchall())
-    sent = [profile_id for profile_id, status in settled.items() if status == DeliveryStatus.SENT]
+    # Of what the provider keeps until the device asks for it, a receipt tells that it was sent.
+    kept = {m.profile_id for m, outcome in zip(messages, outcomes, strict=True) if not outcome.handed_over}
+    sent = [id for id, status in settled.items() if status == DeliveryStatus.SENT and id not in kept]
     rows = list(event_rows(dispatch, Interaction.SENT, sent, at=now))
     bounced = []
     for message, outcome in zip(messages, outcomes, strict=True):

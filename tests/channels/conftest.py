@@ -31,6 +31,7 @@ class Stage:
 
 STAGES: dict[str, Stage] = {
     "sandbox": Stage(),
+    "in_app": Stage(),
     "fcm": Stage(FcmServer, unreachable={"endpoint": NOBODY_THERE}),
     "webpush": Stage(
         PushService,
