@@ -16,8 +16,8 @@ run: .venv-base  ## the product with your own data
 test: .venv-dev  ## all tests, with a database of their own
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -q $(ARGS)
 
-drill: .venv-dev  ## only the tests that start the product's processes, and kill them
-	@$(BIN)/python -m pytest -m drill $(ARGS)
+drill: .venv-dev  ## campaigns to 50,000 people, faulty providers, 20 times kill -9: twice or lost is nobody
+	@$(BIN)/python -m tests.drills.faults $(ARGS)
 
 check: .venv-dev  ## style, types, imports, templates, migrations
 	$(BIN)/ruff check .

@@ -59,13 +59,18 @@ class MessageForm(forms.Form):
         self.channel = channel
         for field in FIELDS[Channel(channel)]:
             rows = 12 if field.html else 4
+            choices = [(choice, choice.capitalize()) for choice in field.choices]
             self.fields[field.key] = forms.CharField(
                 label=field.label,
                 help_text=field.help,
                 max_length=field.most,
                 required=False,
                 strip=False,
-                widget=forms.Textarea(attrs={"rows": rows, "spellcheck": "true"}) if field.multiline else None,
+                widget=forms.Textarea(attrs={"rows": rows, "spellcheck": "true"})
+                if field.multiline
+                else forms.Select(choices=choices)
+                if choices
+                else None,
             )
 
     def changes(self) -> dict[str, Any]:

@@ -8,12 +8,14 @@ class MessagingConfig(AppConfig):
 
     def ready(self) -> None:
         from retargeting import clock
-        from retargeting.messaging import actions, caps, concerns, dispatches, eligibility, quiet, withheld
+        from retargeting.channels import receipts as told
+        from retargeting.messaging import actions, caps, concerns, dispatches, eligibility, quiet, receipts, withheld
         from retargeting.messaging.models import SkipReason
         from retargeting.profiles import erasure
         from retargeting.web import panels
 
         erasure.register(actions.scrub)
+        told.on_receipts(receipts.record)
         panels.watch(concerns.failing_channels)
         clock.every(1, dispatches.recover_expired_leases)
         clock.every(2, dispatches.wake_forgotten)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from pyroaring import BitMap
@@ -21,7 +22,6 @@ from retargeting.profiles.actions import suppress
 from retargeting.profiles.models import SuppressionReason
 
 MOST_ATTEMPTS = 6
-FIRST_RETRY = 30  # seconds; each further attempt waits twice as long, or as long as the provider asks for
 LONGEST_RETRY = 24 * 3600
 
 # A delivery that was gathered in this chunk to be taken up again is; any other one keeps its person out.
@@ -60,19 +60,24 @@ SETTLE_SENT = """
     WHERE delivery.id = item.id AND delivery.status IN ('sending', 'uncertain')
     RETURNING profile_id
 """
+# What was not attempted, since the provider is left alone for a while, has not used up one of its attempts.
 # Nobody would try it again for a dispatch that is over: a worker that was slow hears of that here.
 SETTLE = """
     UPDATE messaging_delivery AS delivery SET
         status = CASE
-            WHEN item.status = 'retry' AND (attempt >= %s OR dispatch.status IN ('completed', 'canceled'))
+            WHEN item.status = 'retry'
+                AND (item.attempted AND attempt >= %s OR dispatch.status IN ('completed', 'canceled'))
             THEN 'failed'
             ELSE item.status
         END,
+        attempt = attempt - (item.status = 'retry' AND NOT item.attempted)::int,
         reason = item.reason, detail = item.detail, provider_id = item.provider_id, updated_at = %s,
         retry_at = CASE WHEN item.status = 'retry'
-            THEN %s + interval '1 second' * greatest(item.retry_after, %s * power(2, attempt - 1)) END
-    FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::float[])
-        AS item (id, status, reason, detail, provider_id, retry_after), messaging_dispatch AS dispatch
+            THEN %s + interval '1 second' * greatest(
+                item.retry_after, CASE WHEN item.attempted THEN %s * power(2, attempt - 1) END
+            ) END
+    FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::float[], %s::bool[])
+        AS item (id, status, reason, detail, provider_id, retry_after, attempted), messaging_dispatch AS dispatch
     WHERE delivery.id = item.id AND dispatch.id = delivery.dispatch_id AND delivery.status IN ('sending', 'uncertain')
     RETURNING profile_id, delivery.status
 """
@@ -135,7 +140,9 @@ def write_outcomes(dispatch: Dispatch, messages: Sequence[OutgoingMessage], outc
     if caps.in_force():
         caps.hold(BitMap(message.profile_id for message in messages), shared=True)
     settled = _settle(messages, outcomes, now)
-    sent = [profile_id for profile_id, status in settled.items() if status == DeliveryStatus.SENT]
+    # Of what the provider keeps until the device asks for it, a receipt tells that it was sent.
+    kept = {m.profile_id for m, outcome in zip(messages, outcomes, strict=True) if not outcome.handed_over}
+    sent = [id for id, status in settled.items() if status == DeliveryStatus.SENT and id not in kept]
     rows = list(event_rows(dispatch, Interaction.SENT, sent, at=now))
     bounced = []
     for message, outcome in zip(messages, outcomes, strict=True):
@@ -160,9 +167,10 @@ def _settle(messages: Sequence[OutgoingMessage], outcomes: Sequence[Outcome], no
             ["" if outcome.result is Result.ACCEPTED else _reason(outcome) for outcome in outcomes],
             [outcome.detail[:2000] for outcome in outcomes],
             [outcome.provider_id[:255] for outcome in outcomes],
-            [min(outcome.retry_after or 0, LONGEST_RETRY) for outcome in outcomes],
+            [float(min(outcome.retry_after or 0, LONGEST_RETRY)) for outcome in outcomes],
+            [outcome.attempted for outcome in outcomes],
         )
-        cursor.execute(SETTLE, [MOST_ATTEMPTS, now, now, FIRST_RETRY, *columns])
+        cursor.execute(SETTLE, [MOST_ATTEMPTS, now, now, settings.FIRST_RETRY_SECONDS, *columns])
         return dict(cursor.fetchall())
 
 

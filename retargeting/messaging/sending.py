@@ -10,23 +10,26 @@
    nothing starts after a pause has been confirmed. The unique key drops whoever has got a delivery meanwhile. Caps are
    asked again here, under their lock.
 6. The provider is called, outside any transaction.
-7. The outcome is written, together with the `sent` events.
+7. The outcome is written, together with the `sent` events. A worker that cannot, since the database is gone, keeps it
+   until the database is back.
 """
 
 from __future__ import annotations
 
+import logging
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 from pyroaring import BitMap
 
 from retargeting.bitmaps import fetch_bitmap, unpack
-from retargeting.channels.adapter import OutgoingMessage, Provider
+from retargeting.channels.adapter import Outcome, OutgoingMessage, Provider
 from retargeting.channels.registry import provider_for
 from retargeting.conditions.nodes import Interaction
 from retargeting.interactions.ingest import record_message_events
@@ -37,6 +40,10 @@ from retargeting.messaging.dispatches import finish_if_done, status_held
 from retargeting.messaging.models import Chunk, ChunkStatus, Delivery, DeliveryStatus, DispatchStatus
 from retargeting.messaging.stopwatch import timed
 from retargeting.profiles.erasure import hold_off_erasure
+
+logger = logging.getLogger(__name__)
+
+LONGEST_OUTAGE = 300  # seconds that a worker keeps what a provider has said for a database that is away
 
 
 class Interrupted(Exception):
@@ -119,7 +126,23 @@ def _send_batch(chunk: Chunk, provider: Provider, ids: list[int], *, fresh: bool
         with timed("provider"):
             outcomes = provider.send(messages)
         with timed("record"):
+            _record(chunk, messages, outcomes)
+
+
+def _record(chunk: Chunk, messages: Sequence[OutgoingMessage], outcomes: Sequence[Outcome]) -> None:
+    """Write the outcomes down, also when the database is away for a while: nobody else knows them."""
+    give_up = time.monotonic() + LONGEST_OUTAGE
+    while True:
+        try:
             write_outcomes(chunk.dispatch, messages, outcomes)
+        except (OperationalError, InterfaceError):
+            if connection.in_atomic_block or time.monotonic() > give_up:
+                raise
+            logger.warning("The database is gone with %d outcomes to be written; trying again.", len(messages))
+            connection.close()
+            time.sleep(0.5)
+        else:
+            return
 
 
 def _write_intents(chunk: Chunk, batch: Batch, *, fresh: bool) -> list[OutgoingMessage]:

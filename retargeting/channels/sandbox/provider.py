@@ -23,10 +23,9 @@ class SandboxProvider(Provider):
     label = "Sandbox (outbox page)"
     channels = frozenset(Channel)
     batch_size = 2000
+    watched = False
 
-    def send(self, messages: Sequence[OutgoingMessage]) -> list[Outcome]:
-        if not messages:
-            return []
+    def deliver(self, messages: Sequence[OutgoingMessage]) -> list[Outcome]:
         now, channel = timezone.now(), self.config.channel
         with connection.cursor() as cursor:
             cursor.execute(NEXT_IDS, [len(messages)])
