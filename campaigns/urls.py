@@ -1,6 +1,6 @@
 from django.urls import path
 
-from campaigns.views import audience, deciding, editor, launching, lists, moves, preview, reach, report
+from campaigns.views import audience, breakdown, deciding, editor, launching, lists, moves, preview, reach, report
 
 urlpatterns = [
     path("campaigns/", lists.CampaignList.as_view(), name="campaigns"),
@@ -28,5 +28,7 @@ urlpatterns = [
     path("campaigns/<int:pk>/report/", report.CampaignReport.as_view(), name="campaign-report"),
     path("campaigns/<int:pk>/report/progress/", report.progress, name="campaign-progress"),
     path("campaigns/<int:pk>/report/people/<slug:outcome>/", report.OutcomePeople.as_view(), name="campaign-people"),
+    path("campaigns/<int:pk>/report/by/<slug:trait>/", breakdown.by_trait, name="campaign-breakdown"),
+    path("campaigns/<int:pk>/report/deliveries/file/", breakdown.deliveries_file, name="campaign-deliveries-file"),
     path("campaigns/<int:pk>/report/deliveries/", report.DeliveryList.as_view(), name="campaign-deliveries"),
 ]

@@ -18,8 +18,10 @@ from django.views.decorators.http import require_safe
 from pyroaring import BitMap
 
 from campaigns.aftermath import can_be_retried
+from campaigns.breakdown import traits_of
 from campaigns.filters import DeliveryFilter
 from campaigns.forms import PersonForm
+from campaigns.health import findings
 from campaigns.models import Campaign, CampaignStatus
 from campaigns.outcomes import outcomes_of
 from campaigns.presence import presence
@@ -80,6 +82,8 @@ class CampaignReport(View):
                 "uncertain": counted.deliveries.get(DeliveryStatus.UNCERTAIN, 0),
                 "failed": counted.deliveries.get(DeliveryStatus.FAILED, 0),
                 "retriable": can_be_retried(campaign),
+                "findings": findings(counted),
+                "traits": traits_of(campaign),
             }
         response = render(request, "campaigns/report.html", context)
         patch_vary_headers(response, ["HX-Request"])
