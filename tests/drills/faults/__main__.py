@@ -79,11 +79,11 @@ def drill(provider: str, *, people: int, kills: int, seed: int, server: Embedded
         problems = verdict.problems() + ([] if ended else [f"it did not end in {LONGEST} s"])
         if killer.moments:
             problems.append(f"{len(killer.moments)} kills found nothing to kill")
-    print(f"{case.channel} through {provider}: {people:,} people in {seconds:.0f} s")
+    print(f"\n{case.channel} through {provider}: {people:,} people in {seconds:.0f} s")
     print(f"  killed {_listed(killer.done)}; faults: {_listed(ledger.faults) or 'none but the kills'}")
     print(f"  {verdict}")
     for problem in problems:
-        print(f"  PROBLEM: {problem}")
+        print(f"  PROBLEM: {problem}", flush=True)
     return not problems
 
 
