@@ -123,7 +123,10 @@ def _copy(chunk: Chunk, status: DeliveryStatus, lines: Sequence[Line]) -> dict[i
     with connection.cursor() as cursor:
         cursor.execute(NEXT_IDS, [len(lines)])
         ids = [id for (id,) in cursor.fetchall()]
-        with cursor.copy(COPY) as copy:
+        with (
+            connection.wrap_database_errors,
+            cursor.copy(COPY) as copy,
+        ):  # COPY is psycopg's own, and so are its errors
             copy.set_types(COPY_TYPES)
             for id, line in zip(ids, lines, strict=True):
                 copy.write_row(

@@ -134,7 +134,8 @@ def _record(chunk: Chunk, messages: Sequence[OutgoingMessage], outcomes: Sequenc
     give_up = time.monotonic() + LONGEST_OUTAGE
     while True:
         try:
-            write_outcomes(chunk.dispatch, messages, outcomes)
+            with connection.wrap_database_errors:  # COPY of the events raises psycopg's own errors
+                write_outcomes(chunk.dispatch, messages, outcomes)
         except (OperationalError, InterfaceError):
             if connection.in_atomic_block or time.monotonic() > give_up:
                 raise

@@ -161,6 +161,25 @@ def test_waiting_for_a_provider_that_is_left_alone_uses_up_no_attempt(smtp, peop
     assert max(smtp.mailbox.per_address.values()) == 1
 
 
+def test_a_chunk_taken_up_again_leaves_those_alone_who_wait_in_another_one(smtp, people, dispatch):
+    """Its worker died after the first batch could not be sent, and all of that batch moved on to a new chunk."""
+    members = people(4)
+    ids = list(members)
+    dispatches.start(dispatch=dispatch, members=members)
+    chunk = Chunk.objects.get()
+    Delivery.objects.bulk_create(
+        Delivery(dispatch=dispatch, chunk=chunk, profile_id=id, status=DeliveryStatus.RETRY, retry_at=timezone.now())
+        for id in ids[:2]
+    )
+    dispatches.retry_due()
+    assert not chunk.deliveries.exists()
+    assert sending.send_chunk(chunk_id=chunk.pk)
+    assert statuses(dispatch) == {"retry": 2, "sent": 2}
+    drain()
+    assert statuses(dispatch) == {"sent": 4}
+    assert max(smtp.mailbox.per_address.values()) == 1
+
+
 def test_a_worker_that_died_leaves_its_batch_uncertain_and_the_rest_goes_out(smtp, people, dispatch):
     members = people(10)
     ids = list(members)
