@@ -5,7 +5,7 @@ PORT ?= 8000
 # For the checks, which read the settings but no database.
 NO_DATABASE := DATABASE_URL=postgresql:/// SECRET_KEY=checks
 
-.PHONY: demo run test drill check format pins screenshots bench bench-small bench-large bench-ingest
+.PHONY: demo run test drill check format pins screenshots bench bench-small bench-large bench-ingest bench-send
 
 demo: .venv-base  ## the product with sample data
 	@exec $(BIN)/python manage.py up --demo --port $(PORT)
@@ -16,8 +16,8 @@ run: .venv-base  ## the product with your own data
 test: .venv-dev  ## all tests, with a database of their own
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -q $(ARGS)
 
-drill: .venv-dev  ## only the tests that start the product's processes, and kill them
-	@$(BIN)/python -m pytest -m drill $(ARGS)
+drill: .venv-dev  ## campaigns to 50,000 people, faulty providers, 20 times kill -9: twice or lost is nobody
+	@$(BIN)/python -m tests.drills.faults $(ARGS)
 
 check: .venv-dev  ## style, types, imports, templates, migrations
 	$(BIN)/ruff check .
@@ -45,6 +45,9 @@ bench-large: .venv-bench  ## … with ten times as much: hours, 60 GB of disk, 1
 
 bench-ingest: .venv-bench  ## events through the API while they are folded and asked about
 	$(BIN)/python -m benchmarks.ingest $(ARGS)
+
+bench-send: .venv-dev  ## a campaign to a million people through the sandbox, and one through SMTP
+	$(BIN)/python -m benchmarks.sending $(ARGS)
 
 pins: .venv-dev  ## compile requirements/*.txt anew from the .in files
 	$(BIN)/python -m pip install --quiet uv

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -11,7 +13,10 @@ from django.utils import timezone
 
 from campaigns.models import Campaign, CampaignStatus, Run
 from campaigns.outcomes import outcomes_of
+from campaigns.progress import Progress
 from campaigns.readiness import problems
+from campaigns.recurring import first_run, next_run, repeat_words
+from campaigns.timing import begins_at, clock_words, deadline, last_moment, own_zones
 from retargeting.accounts.actions import Actor, note, note_changes
 from retargeting.accounts.models import User
 from retargeting.audiences import references
@@ -25,6 +30,19 @@ from retargeting.messaging.models import Dispatch, DispatchStatus
 from retargeting.orchestrations.models import Kind, Label, MessageStep
 from retargeting.profiles.models import CHANNEL_CHOICES
 from retargeting.queue import enqueue
+
+SETTINGS = {
+    "send_at": "time",
+    "time_zone": "time zone",
+    "own_zones": "at that time in each zone",
+    "if_past": "where that time is past",
+    "repeat": "repeat",
+    "pace": "messages a minute",
+    "expires_after": "minutes until it expires",
+    "priority": "priority",
+    "holdout": "holdout percent",
+}
+"""What a draft has besides audience and message, with the name that Activity gives it."""
 
 PREPARE_TASK = "campaigns.tasks.prepare_run"
 LATEST_START = timedelta(hours=6)
@@ -52,19 +70,20 @@ def create_campaign(
     audience: Group = EVERYONE,
     content: Mapping[str, str] | None = None,
     labels: Iterable[Label] = (),
-    send_at: datetime | None = None,
     follow_up_of: Campaign | None = None,
+    **settings: Any,
 ) -> Campaign:
-    """A new draft. Raises ConditionErrors where the audience refers to what does not exist."""
+    """A new draft. `settings` are some of SETTINGS. Raises ConditionErrors for an audience that cannot be."""
     references.check(audience, path="/audience")
+    _check_known(settings)
     campaign = Campaign.objects.create(
         kind=Kind.CAMPAIGN,
         name=name,
         channel=channel,
         audience=codec.encode(audience),
         content=cleaned(channel, content or {}),
-        send_at=send_at,
         follow_up_of=follow_up_of,
+        **settings,
         created_by=actor if isinstance(actor, User) else None,
     )
     MessageStep.objects.create(orchestration=campaign, key="", name=name, channel=channel)
@@ -83,15 +102,17 @@ def update_campaign(
     audience: Group | None = None,
     content: Mapping[str, str] | None = None,
     labels: Iterable[Label] | None = None,
-    **when: datetime | None,
+    **settings: Any,
 ) -> Campaign:
     """Change what is given. Name and labels can always be changed, the rest while the campaign is a draft.
 
-    `send_at=None` means at launch. Raises CampaignError, and ConditionErrors for an audience that cannot be.
+    `settings` are some of SETTINGS; `send_at=None` means at launch. Raises CampaignError, and ConditionErrors for an
+    audience that cannot be.
     """
+    _check_known(settings)
     campaign = _locked(campaign)
     before = _described(campaign)
-    if (channel, audience, content) != (None, None, None) or when:
+    if (channel, audience, content) != (None, None, None) or settings:
         _check_draft(campaign)
     if name is not None:
         campaign.name = name
@@ -102,14 +123,19 @@ def update_campaign(
         campaign.audience = codec.encode(audience)
     if content is not None or channel is not None:
         campaign.content = cleaned(campaign.channel, campaign.content if content is None else content)
-    if "send_at" in when:
-        campaign.send_at = when["send_at"]
+    for key, value in settings.items():
+        setattr(campaign, key, value)
     campaign.save()
     campaign.message_steps.update(channel=campaign.channel, name=campaign.name)
     if labels is not None:
         campaign.labels.set(labels)
     note_changes(actor=actor, instance=campaign, noun="campaign", before=before, after=_described(campaign))
     return campaign
+
+
+def _check_known(settings: Mapping[str, Any]) -> None:
+    if unknown := settings.keys() - SETTINGS.keys():
+        raise TypeError(f"A campaign has no {', '.join(sorted(unknown))}.")
 
 
 def _locked(campaign: Campaign) -> Campaign:
@@ -132,24 +158,37 @@ def _described(campaign: Campaign) -> dict[str, str]:
         "channel": dict(CHANNEL_CHOICES)[campaign.channel],
         "audience": str(sentence(tree, references.look_up(tree))),
         "message": ", ".join(f"{key} “{value[:60]}”" for key, value in campaign.content.items()) or "empty",
+        **{name: _setting_words(getattr(campaign, key)) for key, name in SETTINGS.items()},
         "time": campaign.send_at.isoformat(" ", "minutes") if campaign.send_at else "at launch",
         "labels": ", ".join(campaign.labels.values_list("name", flat=True)) or "none",
     }
 
 
+def _setting_words(value: Any) -> str:
+    if isinstance(value, dict):
+        return repeat_words(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None else str(value)
+
+
 @transaction.atomic
-def launch(*, actor: Actor, campaign: Campaign) -> Run:
+def launch(*, actor: Actor, campaign: Campaign, grace: int = 0) -> Run:
     """Send now: the audience is computed by a worker, as of the moment it starts. Raises NotReady or CampaignError.
 
+    For `grace` seconds nothing happens, and `undo` makes it a draft again as if it had not been launched.
     The fields of `campaign` that this changes are set on it; so are those that somebody else changed meanwhile.
     """
     # As it is stored, not as the caller saw it last, and kept so until it has been started.
     _check_ready(_locked(campaign), now=True)
-    return _start(actor=actor, campaign=campaign, sources=[CampaignStatus.DRAFT, CampaignStatus.SCHEDULED])
+    sources = [CampaignStatus.DRAFT, CampaignStatus.SCHEDULED]
+    return _start(actor=actor, campaign=campaign, sources=sources, grace=grace)
 
 
-def _start(*, actor: Actor, campaign: Campaign, sources: list[CampaignStatus]) -> Run:
+def _start(*, actor: Actor, campaign: Campaign, sources: list[CampaignStatus], grace: int = 0) -> Run:
     now = timezone.now()
+    # Somebody who launches by hand wants it to go out now, whatever time it has.
+    by_hand = CampaignStatus.DRAFT in sources
     if not Campaign.STATES.transition(
         campaign, CampaignStatus.RUNNING, sources=[str(state) for state in sources], launched_at=now
     ):
@@ -161,17 +200,42 @@ def _start(*, actor: Actor, campaign: Campaign, sources: list[CampaignStatus]) -
         step=campaign.message_steps.get(key=""),
         channel=campaign.channel,
         content=campaign.content,
+        priority=campaign.priority,
+        holdout=campaign.holdout,
+        pace=campaign.pace,
+        deadline=deadline(campaign, now, by_hand=by_hand),
+        held_until=now + timedelta(seconds=grace) if grace else None,
     )
     run = Run.objects.create(
         campaign=campaign,
+        own_zones=None if by_hand else own_zones(campaign),
         number=campaign.runs.count() + 1,
         dispatch=dispatch,
         audience=campaign.audience,
         sentence=str(sentence(tree, references.look_up(tree))),
     )
-    enqueue(PREPARE_TASK, run.pk)
+    if not grace:
+        enqueue(PREPARE_TASK, run.pk)
     note(actor=actor, verb="launch", instance=campaign, summary=f"Launched {campaign.name}: {run.sentence}")
     return run
+
+
+@transaction.atomic
+def undo(*, actor: Actor, campaign: Campaign) -> None:
+    """Take a launch back within its grace: the campaign is a draft again, and nobody was written to."""
+    held = Dispatch.objects.select_for_update(no_key=True).filter(
+        orchestration=campaign.pk, status__in=[DispatchStatus.PREPARING, DispatchStatus.PAUSED], started_at=None
+    )
+    dispatch = held.exclude(held_until=None).first()
+    if dispatch is None:
+        raise CampaignError(f"It is too late to undo the launch of {campaign.name}: pause or cancel it instead.")
+    Run.objects.filter(dispatch=dispatch).delete()
+    dispatch.delete()
+    first = None if not campaign.runs.exists() else campaign.launched_at
+    sources = [CampaignStatus.RUNNING, CampaignStatus.PAUSED]
+    if not Campaign.STATES.transition(campaign, CampaignStatus.DRAFT, sources=sources, launched_at=first):
+        raise CampaignError(_moved_on(campaign))
+    note(actor=actor, verb="undo", instance=campaign, summary=f"Undid the launch of {campaign.name} before it began.")
 
 
 def _moved_on(campaign: Campaign) -> str:
@@ -189,14 +253,25 @@ def schedule(*, actor: Actor, campaign: Campaign, send_at: datetime | None = Non
     """Have the campaign go out by itself at `send_at`, or at the time it has. Raises NotReady or CampaignError."""
     campaign = _locked(campaign)
     _check_draft(campaign)
-    campaign.send_at = send_at or campaign.send_at
-    if campaign.send_at is None or campaign.send_at <= timezone.now():
+    asked = send_at or campaign.send_at
+    zone = ZoneInfo(campaign.time_zone)
+    campaign.send_at = first_run(campaign.repeat, asked, zone) if asked else None
+    if asked and campaign.send_at is None:
+        raise NotReady([("when", "It would end before its first run.")])
+    if campaign.send_at is None or last_moment(campaign, campaign.send_at) <= timezone.now():
         raise NotReady([("when", "Choose a time in the future, or launch it now.")])
     _check_ready(campaign)
-    Campaign.STATES.transition(campaign, CampaignStatus.SCHEDULED, send_at=campaign.send_at)
-    summary = f"Scheduled {campaign.name} for {campaign.send_at:%-d %b %Y %H:%M} UTC."
+    _await(campaign, campaign.send_at)
+    again = f", {repeat_words(campaign.repeat)}" if campaign.repeat else ""
+    own = " in each person's own zone" if campaign.own_zones else ""
+    summary = f"Scheduled {campaign.name} for {clock_words(campaign)}{own}{again}."
     note(actor=actor, verb="schedule", instance=campaign, summary=summary)
     return campaign
+
+
+def _await(campaign: Campaign, send_at: datetime) -> bool:
+    starts_at = begins_at(campaign, send_at)
+    return Campaign.STATES.transition(campaign, CampaignStatus.SCHEDULED, send_at=send_at, starts_at=starts_at)
 
 
 @transaction.atomic
@@ -215,7 +290,7 @@ def pause(*, actor: Actor, campaign: Campaign) -> None:
         raise CampaignError(_moved_on(campaign))
     for dispatch in _open_dispatches(campaign):
         dispatches.pause(dispatch=dispatch)
-    note(actor=actor, verb="pause", instance=campaign, summary=f"Paused {campaign.name}.")
+    note(actor=actor, verb="pause", instance=campaign, summary=f"Paused {campaign.name}: {how_far(campaign)}.")
 
 
 @transaction.atomic
@@ -239,7 +314,16 @@ def cancel(*, actor: Actor, campaign: Campaign) -> None:
         raise CampaignError(_moved_on(campaign))
     for dispatch in _open_dispatches(campaign):
         dispatches.cancel(dispatch=dispatch)
-    note(actor=actor, verb="cancel", instance=campaign, summary=f"Canceled {campaign.name}.")
+    note(actor=actor, verb="cancel", instance=campaign, summary=f"Canceled {campaign.name}: {how_far(campaign)}.")
+
+
+def how_far(campaign: Campaign) -> str:
+    """“1,204 sent, 8,796 stopped”. What is with a provider at this moment is counted when its answer is there."""
+    progress = Progress.of(campaign)
+    if progress.matched is None:
+        return "nothing was sent"
+    with_provider = f", {progress.sending:,} with the provider" if progress.sending else ""
+    return f"{progress.sent:,} sent, {progress.stopped:,} stopped{with_provider}"
 
 
 def _open_dispatches(campaign: Campaign) -> QuerySet[Dispatch]:
@@ -262,6 +346,7 @@ def duplicate(*, actor: Actor, campaign: Campaign) -> Campaign:
         audience=codec.decode(campaign.audience),
         content=campaign.content,
         labels=campaign.labels.all(),
+        **{key: getattr(campaign, key) for key in SETTINGS if key != "send_at"},
     )
 
 
@@ -285,12 +370,12 @@ def start_due(*, now: datetime | None = None) -> int:
     """Start the scheduled campaigns whose time has come; returns how many. One that is far too late is taken back."""
     now = now or timezone.now()
     due = Campaign.objects.select_for_update(of=("self",), skip_locked=True).filter(
-        status=CampaignStatus.SCHEDULED, send_at__lte=now
+        status=CampaignStatus.SCHEDULED, starts_at__lte=now
     )
     started = 0
     for campaign in due:
         reasons = [text for _, text in problems(campaign)]
-        if campaign.send_at is not None and now - campaign.send_at > LATEST_START:
+        if campaign.send_at is not None and now - last_moment(campaign, campaign.send_at) > LATEST_START:
             reasons.append(f"its time was more than {LATEST_START.total_seconds() / 3600:.0f} hours ago")
         if reasons:
             Campaign.STATES.transition(campaign, CampaignStatus.DRAFT)
@@ -303,12 +388,27 @@ def start_due(*, now: datetime | None = None) -> int:
 
 
 def complete(dispatch: Dispatch) -> None:
-    """Told by messaging, in its transaction, that a dispatch is through."""
+    """Told by messaging, in its transaction, that a dispatch is through. Recurring ones wait for their next run."""
     run = Run.objects.select_related("campaign").filter(dispatch=dispatch).first()
-    if run is not None and Campaign.STATES.transition(
-        run.campaign, CampaignStatus.COMPLETED, sources=[CampaignStatus.RUNNING]
-    ):
-        note(actor=None, verb="complete", instance=run.campaign, summary=f"{run.campaign.name} is completed.")
+    if run is None or run.campaign.status != CampaignStatus.RUNNING or _open_dispatches(run.campaign).exists():
+        return
+    campaign = run.campaign
+    following = next_run(
+        campaign.repeat,
+        campaign.send_at or run.created_at,
+        ZoneInfo(campaign.time_zone),
+        runs=campaign.runs.count(),
+        now=timezone.now(),
+    )
+    if following is not None and _await(campaign, following):
+        note(
+            actor=None,
+            verb="complete",
+            instance=campaign,
+            summary=f"Run {run.number} of {campaign.name} is completed; the next one is due {clock_words(campaign)}.",
+        )
+    elif Campaign.STATES.transition(campaign, CampaignStatus.COMPLETED, sources=[CampaignStatus.RUNNING]):
+        note(actor=None, verb="complete", instance=campaign, summary=f"{campaign.name} is completed.")
 
 
 @transaction.atomic

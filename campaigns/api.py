@@ -7,142 +7,44 @@ from typing import Any
 
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
-from rest_framework import serializers, status
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.routers import SimpleRouter
 
-from campaigns import actions
+from campaigns import actions, aftermath
 from campaigns.actions import CampaignError, NotReady
 from campaigns.models import Campaign
 from campaigns.outcomes import outcomes_of
-from campaigns.presence import Presence, presence
+from campaigns.presence import presence
+from campaigns.progress import Progress
 from campaigns.report import report
+from campaigns.serializers import (
+    CampaignSerializer,
+    DecidedSerializer,
+    DecisionSerializer,
+    DeliverySerializer,
+    GraceSerializer,
+    OutcomeSerializer,
+    PresenceSerializer,
+    ProgressSerializer,
+    ReportSerializer,
+    ScheduleAtSerializer,
+    TestSerializer,
+)
 from retargeting.accounts.api import ApiViewSet
 from retargeting.accounts.models import Scope
 from retargeting.api.errors import Conflict, Unprocessable
-from retargeting.api.serializers import StrictSerializer
-from retargeting.audiences import references
-from retargeting.audiences.answers import ExplanationSerializer, answer_of
-from retargeting.audiences.api import MomentField, TreeField
 from retargeting.channels.adapter import Result
-from retargeting.conditions import codec
 from retargeting.conditions.nodes import EVERYONE
-from retargeting.conditions.wording import sentence
-from retargeting.messaging import content
 from retargeting.messaging.models import Delivery, DeliveryStatus
+from retargeting.messaging.settling import Decision
 from retargeting.messaging.testing import TestRefused, send_test
-from retargeting.orchestrations.models import Label
-from retargeting.profiles.models import CHANNEL_CHOICES, Profile
+from retargeting.profiles.models import Profile
 
-MOST_YEARS_AHEAD = 5
 SECTIONS = {"audience": "/audience", "message": "/message", "when": "/schedule"}
-
-
-class SendAtField(MomentField):
-    """A time with its zone that somebody can mean: the last hours of year 9999 are none on the clocks of other zones,
-    and no page could show them."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        moment = super().to_internal_value(data)
-        if moment.year > timezone.now().year + MOST_YEARS_AHEAD:
-            raise serializers.ValidationError(f"This is more than {MOST_YEARS_AHEAD} years away.")
-        return moment
-
-
-class LabelsField(serializers.ListField):
-    """Labels by their codes; an unknown one is reported at its place in the list."""
-
-    child = serializers.SlugRelatedField(slug_field="code", queryset=Label.objects.all())
-
-    def to_representation(self, data: Any) -> list[str]:
-        return [label.code for label in data.all()]
-
-
-class ScheduleSerializer(StrictSerializer):
-    send_at = SendAtField(required=False, allow_null=True, help_text="When it goes out; null means at launch.")
-
-
-class CampaignSerializer(StrictSerializer):
-    id = serializers.IntegerField(read_only=True)
-    name = serializers.CharField(max_length=200)
-    channel = serializers.ChoiceField(choices=CHANNEL_CHOICES)
-    labels = LabelsField(required=False, help_text="Their codes.")
-    audience = TreeField(required=False, help_text="A tree in the language of conditions; everyone if left out.")
-    message = serializers.JSONField(source="content", required=False, help_text="The fields of the channel's message.")
-    schedule = ScheduleSerializer(source="*", required=False)
-    status = serializers.CharField(read_only=True)
-    sentence = serializers.SerializerMethodField()
-    archived = serializers.SerializerMethodField()
-    created_at = serializers.DateTimeField(read_only=True)
-    launched_at = serializers.DateTimeField(read_only=True)
-    follow_up_of = serializers.IntegerField(source="follow_up_of_id", read_only=True, help_text="Id of a campaign.")
-
-    def get_sentence(self, campaign: Campaign) -> str:
-        tree = codec.decode(campaign.audience)
-        return str(sentence(tree, references.look_up(tree)))
-
-    def get_archived(self, campaign: Campaign) -> bool:
-        return campaign.archived_at is not None
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        channel = attrs["channel"] if self.instance is None else attrs.get("channel", self.instance.channel)
-        if "content" in attrs and (errors := content.check(channel, attrs["content"], complete=False)):
-            raise Unprocessable(
-                (f"/message/{error.field}" if error.field else "/message", error.message) for error in errors
-            )
-        return attrs
-
-
-class OutcomeSerializer(StrictSerializer):
-    outcome = serializers.CharField(help_text="Such as sent_not_opened; the report names those of a campaign.")
-
-
-class TestSerializer(StrictSerializer):
-    profile = serializers.CharField(help_text="External id of the person whose values are filled in.")
-    address = serializers.CharField(required=False, help_text="Send there instead of to the person's own address.")
-
-
-class ReportSerializer(serializers.Serializer[Any]):
-    matched = serializers.IntegerField()
-    people = serializers.DictField(child=serializers.IntegerField(), help_text="By outcome.")
-    events = serializers.DictField(child=serializers.IntegerField(), help_text="How often each happened.")
-    deliveries = serializers.DictField(child=serializers.IntegerField(), help_text="By status.")
-    skips = serializers.DictField(child=serializers.IntegerField(), help_text="By reason.")
-    waiting = serializers.IntegerField()
-
-
-class DeliverySerializer(serializers.ModelSerializer[Delivery]):
-    profile = serializers.SerializerMethodField(help_text="External id; null once the person is erased.")
-
-    class Meta:
-        model = Delivery
-        fields = ["id", "profile", "address", "status", "reason", "detail", "attempt", "created_at", "updated_at"]
-
-    def get_profile(self, delivery: Delivery) -> str | None:
-        names: dict[int, str] = self.context["external_ids"]
-        return names.get(delivery.profile_id)
-
-
-class PresenceSerializer(serializers.Serializer[Any]):
-    run = serializers.IntegerField(source="run.number", help_text="The last run of the campaign.")
-    as_of = serializers.DateTimeField(allow_null=True, help_text="The moment its audience was worked out for.")
-    member = serializers.BooleanField(source="was_in", allow_null=True, help_text="Null until that moment.")
-    sentence = serializers.CharField(source="verdict")
-    delivery = serializers.SerializerMethodField()
-    explanation = serializers.SerializerMethodField()
-    as_now = serializers.ListField(help_text="What the explanation knows only as it is now, and not as it was then.")
-
-    @extend_schema_field(DeliverySerializer(allow_null=True))
-    def get_delivery(self, found: Presence) -> dict[str, Any] | None:
-        names = {found.profile.pk: found.profile.external_id}
-        return DeliverySerializer(found.delivery, context={"external_ids": names}).data if found.delivery else None
-
-    @extend_schema_field(ExplanationSerializer(allow_null=True))
-    def get_explanation(self, found: Presence) -> dict[str, Any] | None:
-        return answer_of(found.explanation, past=True) if found.explanation else None
 
 
 @extend_schema(tags=["campaigns"])
@@ -154,7 +56,10 @@ class CampaignViewSet(ApiViewSet):
     filterset_fields = {"status": ["exact"], "channel": ["exact"], "labels__code": ["exact"], "name": ["icontains"]}
     ordering = ("-id",)
     lookup_value_regex = r"\d{1,9}"
-    scopes = dict.fromkeys(["launch", "schedule", "unschedule", "pause", "resume", "cancel", "test"], Scope.SEND)
+    scopes = dict.fromkeys(
+        ["launch", "undo", "schedule", "unschedule", "pause", "resume", "cancel", "retry_failed", "uncertain", "test"],
+        Scope.SEND,
+    )
 
     def list(self, request: Request) -> Response:
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
@@ -172,7 +77,7 @@ class CampaignViewSet(ApiViewSet):
             audience=data.get("audience", EVERYONE),
             content=data.get("content", {}),
             labels=data.get("labels", []),
-            send_at=data.get("send_at"),
+            **{key: data[key] for key in actions.SETTINGS if key in data},
         )
         return Response(self.get_serializer(campaign).data, status=status.HTTP_201_CREATED)
 
@@ -207,17 +112,25 @@ class CampaignViewSet(ApiViewSet):
         self._in_words(lambda: verb(actor=self.caller, campaign=campaign, **arguments))
         return Response(self.get_serializer(Campaign.objects.get(pk=campaign.pk)).data)
 
-    @extend_schema(request=None)
+    @extend_schema(request=GraceSerializer)
     @action(detail=True, methods=["post"])
     def launch(self, request: Request, pk: str) -> Response:
-        """Send now."""
-        return self._move(actions.launch)
+        """Send now; for `grace` seconds it can be undone."""
+        serializer = GraceSerializer(data=request.data or {})
+        serializer.is_valid(raise_exception=True)
+        return self._move(actions.launch, grace=serializer.validated_data["grace"])
 
-    @extend_schema(request=ScheduleSerializer)
+    @extend_schema(request=None)
+    @action(detail=True, methods=["post"])
+    def undo(self, request: Request, pk: str) -> Response:
+        """Take a launch back within its grace: a draft again, and nobody was written to."""
+        return self._move(actions.undo)
+
+    @extend_schema(request=ScheduleAtSerializer)
     @action(detail=True, methods=["post"])
     def schedule(self, request: Request, pk: str) -> Response:
         """Have it go out by itself at `send_at`, or at the time that it has."""
-        serializer = ScheduleSerializer(data=request.data or {})
+        serializer = ScheduleAtSerializer(data=request.data or {})
         serializer.is_valid(raise_exception=True)
         send_at = serializer.validated_data.get("send_at")
         if send_at is not None and send_at <= timezone.now():
@@ -247,6 +160,34 @@ class CampaignViewSet(ApiViewSet):
     def cancel(self, request: Request, pk: str) -> Response:
         """Stop for good."""
         return self._move(actions.cancel)
+
+    @extend_schema(responses=ProgressSerializer)
+    @action(detail=True)
+    def progress(self, request: Request, pk: str) -> Response:
+        """How far its last run has come, in exact numbers."""
+        return Response(ProgressSerializer(Progress.of(self.get_object())).data)
+
+    @extend_schema(request=None, responses=DecidedSerializer)
+    @action(detail=True, methods=["post"], url_path="retry-failed")
+    def retry_failed(self, request: Request, pk: str) -> Response:
+        """Try the failed messages again, and nothing else. Addresses known to be bad are left alone."""
+        number = aftermath.retry_failed(actor=self.caller, campaign=self.get_object())
+        return Response(DecidedSerializer({"deliveries": number}).data)
+
+    @extend_schema(request=DecisionSerializer, responses=DecidedSerializer)
+    @action(detail=True, methods=["post"])
+    def uncertain(self, request: Request, pk: str) -> Response:
+        """Say what uncertain deliveries are: sent again, counted as sent or as failed; all of them, or those named."""
+        campaign = self.get_object()
+        serializer = DecisionSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        number = aftermath.decide_uncertain(
+            actor=self.caller,
+            campaign=campaign,
+            decision=Decision(serializer.validated_data["decision"]),
+            ids=serializer.validated_data.get("deliveries"),
+        )
+        return Response(DecidedSerializer({"deliveries": number}).data)
 
     @extend_schema(request=None, responses={201: CampaignSerializer})
     @action(detail=True, methods=["post"])

@@ -15,6 +15,7 @@ class CampaignsConfig(AppConfig):
 
         home.register()
         clock.every(1, actions.start_due)
+        clock.every(1, tasks.end_grace)
         clock.every(10, tasks.wake_forgotten)
         dispatches.on_finished(actions.complete)
         ended = [CampaignStatus.COMPLETED, CampaignStatus.CANCELED]

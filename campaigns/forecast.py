@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.urls import reverse
+from django.utils import timezone
 from pyroaring import BitMap
 
 from campaigns.models import Campaign, Run
@@ -15,11 +16,13 @@ from retargeting.audiences.builder.panel import Line
 from retargeting.audiences.engine import evaluate
 from retargeting.conditions import codec
 from retargeting.conditions.errors import ConditionErrors
-from retargeting.messaging.eligibility import Intent, left_out
+from retargeting.messaging.eligibility import ABOUT_ADDRESSES, Intent, left_out
 from retargeting.messaging.models import SkipReason
 from retargeting.profiles.models import CHANNEL_CHOICES
 
 UNUSUAL_FACTOR = 2
+WHOLES = {"matched": "Match now", "recipients": "Will be sent it", "later": "Put off first, by quiet hours or a cap"}
+"""Parts of a reach that are no reasons."""
 
 NO_ADDRESS = {
     "push": "no push address",
@@ -36,10 +39,14 @@ def skip_words(reason: SkipReason, channel: str) -> str:
 
 @dataclass(frozen=True)
 class Reach:
-    """The way from those who match to those who would be sent it. `skips` are disjoint, in the order of asking."""
+    """The way from those who match to those who would be sent it. `skips` are disjoint, in the order of asking.
+
+    Of those who would be sent it, `later` are put off first: by quiet hours, or by a cap.
+    """
 
     matched: BitMap
     skips: Mapping[SkipReason, BitMap]
+    later: BitMap
 
     @property
     def recipients(self) -> BitMap:
@@ -53,11 +60,13 @@ class Reach:
             left -= len(people)
             yield Line(skip_words(reason, channel), -len(people), bar=bar(left, len(people), whole), url=url(reason))
         yield Line("Will be sent", left, strong=True, bar=bar(0, left, whole), url=url("recipients"))
+        if self.later:
+            yield Line("of them later", len(self.later), bar=bar(0, len(self.later), whole), url=url("later"))
 
     def part(self, name: str) -> BitMap:
         """The people of a line. KeyError for none of that name."""
-        if name in ("matched", "recipients"):
-            return self.matched if name == "matched" else self.recipients
+        if name in WHOLES:
+            return {"matched": self.matched, "recipients": self.recipients, "later": self.later}[name]
         return {str(reason): people for reason, people in self.skips.items()}[name]
 
 
@@ -67,7 +76,12 @@ def bar(start: int, length: int, whole: int) -> tuple[str, str]:
 
 
 def reach(campaign: Campaign, members: BitMap) -> Reach:
-    return Reach(members, left_out(members, Intent(campaign.channel, campaign.pk)))
+    """As of now, or as of the time it is to go out at."""
+    ahead = campaign.send_at if campaign.send_at and campaign.send_at > timezone.now() else None
+    intent = Intent(campaign.channel, campaign.pk, priority=campaign.priority, holdout=campaign.holdout, at=ahead)
+    answer = left_out(members, intent)
+    skips = {why: people for why, people in answer.skipped.items() if people or why in ABOUT_ADDRESSES}
+    return Reach(members, skips, answer.postponed)
 
 
 @dataclass(frozen=True)

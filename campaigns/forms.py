@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time
+from decimal import Decimal
 from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
@@ -8,11 +9,13 @@ from zoneinfo import ZoneInfo, available_timezones
 from django import forms
 from django.utils import timezone
 
-from campaigns.models import Campaign
+from campaigns.models import Campaign, IfPast
+from campaigns.recurring import WEEKDAY_NAMES, WEEKDAYS, first_run, span_of
 from retargeting.audiences.builder.field import AudienceField
 from retargeting.audiences.builder.panel import find_person
 from retargeting.conditions.nodes import Channel
 from retargeting.messaging.content import FIELDS, ContentError, check
+from retargeting.messaging.models import Priority
 from retargeting.orchestrations.models import Label
 from retargeting.profiles.models import CHANNEL_CHOICES
 from retargeting.profiles.validation import Mistakes, clean_address
@@ -56,13 +59,18 @@ class MessageForm(forms.Form):
         self.channel = channel
         for field in FIELDS[Channel(channel)]:
             rows = 12 if field.html else 4
+            choices = [(choice, choice.capitalize()) for choice in field.choices]
             self.fields[field.key] = forms.CharField(
                 label=field.label,
                 help_text=field.help,
                 max_length=field.most,
                 required=False,
                 strip=False,
-                widget=forms.Textarea(attrs={"rows": rows, "spellcheck": "true"}) if field.multiline else None,
+                widget=forms.Textarea(attrs={"rows": rows, "spellcheck": "true"})
+                if field.multiline
+                else forms.Select(choices=choices)
+                if choices
+                else None,
             )
 
     def changes(self) -> dict[str, Any]:
@@ -84,48 +92,135 @@ def zone_choices() -> list[tuple[str, str]]:
 
 
 MODES = [("now", "When it is launched"), ("later", "At a date and time")]
-DAY = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-CLOCK = forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
+DAY = {"type": "date"}
+CLOCK = {"type": "time"}
+REPEATS = [("", "It goes out once"), ("day", "Every day"), ("week", "Every week"), ("month", "Every month")]
+ENDS = [("never", "Until it is stopped"), ("until", "Until a date"), ("runs", "So many times")]
+PAST = [("send", "Send it at once where that time is over"), ("skip", "Leave those out where that time is over")]
+FEWEST_A_MINUTE = 10
 
 
 class WhenForm(forms.Form):
-    """Now, or a moment on the clocks of one time zone."""
+    """Now, or a moment on the clocks of one time zone or of each person's own; once or again; and how fast."""
 
-    mode = forms.ChoiceField(
-        label="When",
-        choices=[("now", "When it is launched"), ("later", "At a date and time")],
-        widget=forms.RadioSelect,
-    )
-    day = forms.DateField(
-        label="Date", required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-    )
-    clock = forms.TimeField(
-        label="Time", required=False, widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
-    )
+    mode = forms.ChoiceField(label="When", choices=MODES, widget=forms.RadioSelect)
+    day = forms.DateField(label="Date", required=False, widget=forms.DateInput(attrs=DAY, format="%Y-%m-%d"))
+    clock = forms.TimeField(label="Time", required=False, widget=forms.TimeInput(attrs=CLOCK, format="%H:%M"))
     zone = forms.ChoiceField(label="On the clocks of", choices=zone_choices)
+    own_zones = forms.BooleanField(label="At that time in each person's own zone", required=False)
+    if_past = forms.ChoiceField(label="If the time is over there", choices=PAST, required=False)
+    every = forms.ChoiceField(label="Repeat", choices=REPEATS, required=False)
+    weekdays = forms.MultipleChoiceField(
+        label="On",
+        choices=list(zip(WEEKDAYS, WEEKDAY_NAMES, strict=True)),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+    month_day = forms.IntegerField(label="On day", min_value=1, max_value=31, required=False)
+    ends = forms.ChoiceField(label="Ends", choices=ENDS, required=False)
+    until = forms.DateField(label="Last day", required=False, widget=forms.DateInput(attrs=DAY, format="%Y-%m-%d"))
+    runs = forms.IntegerField(label="Times in all", min_value=1, max_value=10_000, required=False)
+    pace = forms.IntegerField(
+        label="At most so many messages a minute",
+        min_value=FEWEST_A_MINUTE,
+        max_value=10_000_000,
+        required=False,
+        help_text="Empty: as fast as the provider takes them.",
+    )
+    hours = forms.DecimalField(
+        label="Nothing is sent later than so many hours after the start",
+        min_value=Decimal("0.1"),
+        max_value=24 * 60,
+        decimal_places=1,
+        required=False,
+        help_text="Whoever has not got it by then is skipped. Empty: no limit.",
+    )
+    priority = forms.ChoiceField(label="Priority", choices=Priority.choices, required=False)
+    holdout = forms.IntegerField(
+        label="Percent of the audience who get nothing",
+        min_value=0,
+        max_value=50,
+        required=False,
+        help_text="The report compares the others with them.",
+    )
 
     @staticmethod
-    def initial_for(send_at: datetime | None, zone: str) -> dict[str, Any]:
-        if send_at is None:
-            return {"mode": "now", "zone": zone}
-        local = send_at.astimezone(ZoneInfo(zone))
-        return {"mode": "later", "day": local.date(), "clock": local.time(), "zone": zone}
+    def initial_for(campaign: Campaign, zone: str) -> dict[str, Any]:
+        repeat = campaign.repeat or {}
+        initial: dict[str, Any] = {
+            "mode": "now",
+            "zone": zone,
+            "own_zones": campaign.own_zones,
+            "if_past": campaign.if_past,
+            "every": repeat.get("every", ""),
+            "weekdays": repeat.get("weekdays", []),
+            "month_day": repeat.get("day"),
+            "ends": "until" if repeat.get("until") else "runs" if repeat.get("runs") else "never",
+            "until": repeat.get("until"),
+            "runs": repeat.get("runs"),
+            "pace": campaign.pace,
+            "hours": round(Decimal(campaign.expires_after) / 60, 1) if campaign.expires_after else None,
+            "priority": campaign.priority,
+            "holdout": campaign.holdout or None,
+        }
+        if campaign.send_at is not None:
+            local = campaign.send_at.astimezone(ZoneInfo(campaign.time_zone))
+            initial |= {"mode": "later", "day": local.date(), "clock": local.time(), "zone": campaign.time_zone}
+        return initial
 
     def changes(self) -> dict[str, Any]:
-        return {"send_at": self.cleaned_data["send_at"]}
+        data, later = self.cleaned_data, self.cleaned_data["mode"] == "later"
+        return {
+            "send_at": data["send_at"],
+            "time_zone": data["zone"],
+            "own_zones": later and data["own_zones"],
+            "if_past": data["if_past"] or IfPast.SEND,
+            "repeat": data["repeat"] if later else None,
+            "pace": data["pace"],
+            "expires_after": int(data["hours"] * 60) if data["hours"] else None,
+            "priority": data["priority"] or Priority.NORMAL,
+            "holdout": data["holdout"] or 0,
+        }
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
-        data["send_at"] = None
+        data["send_at"] = data["repeat"] = None
         if data.get("mode") == "later" and not self.errors:
             if not (data.get("day") and data.get("clock")):
                 self.add_error("day" if not data.get("day") else "clock", "Choose a date and a time.")
-            else:
-                data["send_at"] = self._moment(data["day"], data["clock"], data["zone"])
+                return data
+            data["send_at"] = self._moment(data["day"], data["clock"], data["zone"])
+            data["repeat"] = self._repeat(data) if data.get("every") else None
+            if data["send_at"] and data["repeat"]:
+                first = first_run(data["repeat"], data["send_at"], ZoneInfo(data["zone"]))
+                if first is None:
+                    self.add_error("until", "It would end before its first run.")
+                data["send_at"] = first
         return data
 
+    def _repeat(self, data: dict[str, Any]) -> dict[str, Any]:
+        """What is not chosen follows from the date: its weekday, its day of the month."""
+        repeat: dict[str, Any] = {"every": data["every"]}
+        if data["every"] == "week":
+            repeat["weekdays"] = data.get("weekdays") or [WEEKDAYS[data["day"].weekday()]]
+        if data["every"] == "month":
+            repeat["day"] = data.get("month_day") or data["day"].day
+        end = data.get("ends")
+        if end in {"until", "runs"}:
+            if not data.get(end):
+                self.add_error(end, "Say when it ends.")
+            elif end == "until":
+                repeat["until"] = data["until"].isoformat()
+            else:
+                repeat["runs"] = data["runs"]
+        return repeat
+
     def _moment(self, day: date, clock: time, zone: str) -> datetime | None:
-        """That time on the clocks of the zone. An hour that they skip is refused; of one they repeat, the first."""
+        """That time on the clocks of the zone. An hour that they skip is refused; of one they repeat, the first.
+
+        With people's own zones in mind a time may be over here and still to come elsewhere.
+        """
+        now = timezone.now()
         try:
             moment = datetime.combine(day, clock, ZoneInfo(zone)).astimezone(ZoneInfo("UTC"))
         except OverflowError:
@@ -135,9 +230,9 @@ class WhenForm(forms.Form):
             self.add_error(
                 "clock", f"Clocks in {zone} skip {clock:%H:%M} on that day: they go forward. Choose another."
             )
-        elif moment <= timezone.now():
+        elif (span_of(datetime.combine(day, clock))[1] if self.cleaned_data.get("own_zones") else moment) <= now:
             self.add_error("day", "That is in the past.")
-        elif moment.year > timezone.now().year + 5:
+        elif moment.year > now.year + 5:
             self.add_error("day", "That is more than five years away.")
         return moment
 

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from campaigns.querysets import CampaignQuerySet
-from retargeting.messaging.models import Dispatch
+from retargeting.messaging.models import Dispatch, Priority
 from retargeting.orchestrations.models import Orchestration
 from retargeting.profiles.models import CHANNEL_CHOICES
 from retargeting.states import StateTable
@@ -20,16 +21,34 @@ class CampaignStatus(models.TextChoices):
     CANCELED = "canceled", "Canceled"
 
 
+class IfPast(models.TextChoices):
+    """What becomes of people in whose zone the time is over already when a campaign starts."""
+
+    SEND = "send", "They get it at once"
+    SKIP = "skip", "They are left out"
+
+
 class Campaign(Orchestration):
-    """A one-shot message to an audience. Shares its id with its Orchestration."""
+    """A message to an audience, once or again and again. Shares its id with its Orchestration.
+
+    `send_at` is the next time it goes out, on the clocks of `time_zone`; with `own_zones` it is that time of day in
+    each person's own zone. `starts_at` is when work on it begins: when the first zone has that time.
+    """
 
     STATES = StateTable(
         {
             CampaignStatus.DRAFT: {CampaignStatus.SCHEDULED, CampaignStatus.RUNNING},
             CampaignStatus.SCHEDULED: {CampaignStatus.DRAFT, CampaignStatus.RUNNING, CampaignStatus.CANCELED},
-            CampaignStatus.RUNNING: {CampaignStatus.PAUSED, CampaignStatus.COMPLETED, CampaignStatus.CANCELED},
-            CampaignStatus.PAUSED: {CampaignStatus.RUNNING, CampaignStatus.CANCELED},
-            CampaignStatus.COMPLETED: set(),
+            CampaignStatus.RUNNING: {
+                CampaignStatus.PAUSED,
+                CampaignStatus.COMPLETED,
+                CampaignStatus.CANCELED,
+                CampaignStatus.SCHEDULED,  # a recurring one, until its next run
+                CampaignStatus.DRAFT,  # undone before anything was sent
+            },
+            CampaignStatus.PAUSED: {CampaignStatus.RUNNING, CampaignStatus.CANCELED, CampaignStatus.DRAFT},
+            # "Retry failed only" goes on with a run that was through.
+            CampaignStatus.COMPLETED: {CampaignStatus.RUNNING},
             CampaignStatus.CANCELED: set(),
         }
     )
@@ -39,6 +58,21 @@ class Campaign(Orchestration):
     audience: models.JSONField[Any, Any] = models.JSONField(help_text="A tree in the language of conditions.")
     content: models.JSONField[Any, Any] = models.JSONField(default=dict, help_text="Fields of the channel's message.")
     send_at = models.DateTimeField(null=True, blank=True, help_text="When it goes out; empty means at launch.")
+    starts_at = models.DateTimeField(null=True, blank=True, editable=False)
+    time_zone = models.CharField(max_length=64, default="UTC", help_text="On whose clocks the time was chosen.")
+    own_zones = models.BooleanField(default=False, help_text="At that time in each person's own zone.")
+    if_past = models.CharField(max_length=5, choices=IfPast, default=IfPast.SEND)
+    repeat: models.JSONField[Any, Any] = models.JSONField(null=True, blank=True, help_text="See `recurring`.")
+    pace = models.PositiveIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1)], help_text="At most so many messages a minute."
+    )
+    expires_after = models.PositiveIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1)], help_text="Minutes after which nothing is sent."
+    )
+    priority = models.CharField(max_length=10, choices=Priority, default=Priority.NORMAL)
+    holdout = models.PositiveSmallIntegerField(
+        default=0, validators=[MaxValueValidator(50)], help_text="Percent of the audience who get nothing."
+    )
     follow_up_of = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="follow_ups", editable=False
     )
@@ -48,7 +82,7 @@ class Campaign(Orchestration):
 
     class Meta:
         ordering = ["-created_at", "-id"]
-        indexes = [models.Index(fields=["status", "send_at"])]
+        indexes = [models.Index(fields=["status", "starts_at"])]
 
 
 class Run(models.Model):
@@ -60,6 +94,10 @@ class Run(models.Model):
     audience: models.JSONField[Any, Any] = models.JSONField()
     sentence = models.TextField(blank=True)
     as_of = models.DateTimeField(null=True, help_text="The moment for which the audience was computed.")
+    own_zones: models.JSONField[Any, Any] = models.JSONField(
+        null=True,
+        help_text="The time on the clocks of each person's zone, and what where that is past.",
+    )
     members = models.BinaryField(null=True, help_text="Serialised bitmap of everyone in the audience.")
     matched = models.PositiveIntegerField(null=True, help_text="Size of `members`.")
     created_at = models.DateTimeField(auto_now_add=True)

@@ -25,8 +25,9 @@ class CampaignQuerySet(models.QuerySet["Campaign"]):
         return self.filter(name__icontains=words)
 
     def with_when(self) -> CampaignQuerySet:
-        """With `goes_at`: when it was launched, or will be."""
-        return self.annotate(goes_at=Coalesce("launched_at", "send_at"))
+        """With `goes_at`: when it was launched, or will be; of one that recurs, the next time."""
+        upcoming = models.Case(models.When(status="scheduled", then="send_at"))
+        return self.annotate(goes_at=Coalesce(upcoming, "launched_at", "send_at"))
 
 
 def sentences(audiences: Iterable[object]) -> list[Sentence]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.utils import timezone
 
 from campaigns.models import Campaign, CampaignStatus
+from campaigns.timing import last_moment
 from retargeting.audiences import references
 from retargeting.channels.registry import config_of
 from retargeting.conditions import codec
@@ -37,6 +38,8 @@ def _message(campaign: Campaign) -> list[Problem]:
 
 
 def _when(campaign: Campaign) -> list[Problem]:
-    if campaign.status == CampaignStatus.DRAFT and campaign.send_at and campaign.send_at <= timezone.now():
+    if campaign.status != CampaignStatus.DRAFT or campaign.send_at is None:
+        return []
+    if last_moment(campaign, campaign.send_at) <= timezone.now():
         return [("when", "its time is in the past")]
     return []

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from campaigns.views import audience, editor, launching, lists, moves, preview, reach, report
+from campaigns.views import audience, breakdown, deciding, editor, launching, lists, moves, preview, reach, report
 
 urlpatterns = [
     path("campaigns/", lists.CampaignList.as_view(), name="campaigns"),
@@ -15,6 +15,9 @@ urlpatterns = [
     path("campaigns/<int:pk>/launch/", launching.Launch.as_view(), name="campaign-launch"),
     path("campaigns/<int:pk>/schedule/", launching.Schedule.as_view(), name="campaign-schedule"),
     path("campaigns/<int:pk>/unschedule/", moves.unschedule, name="campaign-unschedule"),
+    path("campaigns/<int:pk>/undo/", moves.undo, name="campaign-undo"),
+    path("campaigns/<int:pk>/retry/", deciding.RetryFailed.as_view(), name="campaign-retry"),
+    path("campaigns/<int:pk>/uncertain/", deciding.Uncertain.as_view(), name="campaign-uncertain"),
     path("campaigns/<int:pk>/pause/", moves.pause, name="campaign-pause"),
     path("campaigns/<int:pk>/resume/", moves.resume, name="campaign-resume"),
     path("campaigns/<int:pk>/cancel/", moves.Cancel.as_view(), name="campaign-cancel"),
@@ -25,5 +28,7 @@ urlpatterns = [
     path("campaigns/<int:pk>/report/", report.CampaignReport.as_view(), name="campaign-report"),
     path("campaigns/<int:pk>/report/progress/", report.progress, name="campaign-progress"),
     path("campaigns/<int:pk>/report/people/<slug:outcome>/", report.OutcomePeople.as_view(), name="campaign-people"),
+    path("campaigns/<int:pk>/report/by/<slug:trait>/", breakdown.by_trait, name="campaign-breakdown"),
+    path("campaigns/<int:pk>/report/deliveries/file/", breakdown.deliveries_file, name="campaign-deliveries-file"),
     path("campaigns/<int:pk>/report/deliveries/", report.DeliveryList.as_view(), name="campaign-deliveries"),
 ]

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from django.utils import timezone
+
+from campaigns.models import Campaign, IfPast
+from campaigns.recurring import repeat_words
+from retargeting.messaging.models import Priority
 
 
 def moment_words(moment: datetime) -> str:
@@ -23,3 +28,40 @@ def full_moment_words(moment: datetime) -> str:
 
 def people_words(number: int) -> str:
     return f"{number:,} {'person' if number == 1 else 'people'}"
+
+
+def schedule_words(campaign: Campaign) -> str:
+    """“3 Dec 2026, 10:00 (Europe/Paris), 09:00 UTC, every Monday”: when a campaign with a time goes out."""
+    assert campaign.send_at is not None
+    if campaign.own_zones:
+        local = campaign.send_at.astimezone(ZoneInfo(campaign.time_zone))
+        past = "at once" if campaign.if_past == IfPast.SEND else "not at all"
+        words = (
+            f"{local:%-d %b %Y, %H:%M} in each person's own zone ({campaign.time_zone} where none is known;"
+            f" {past} where that is over for an hour)"
+        )
+    else:
+        words = full_moment_words(campaign.send_at)
+    return f"{words}, {repeat_words(campaign.repeat)}" if campaign.repeat else words
+
+
+def limit_words(campaign: Campaign) -> list[str]:
+    """What holds a campaign back, a sentence each."""
+    found = []
+    if campaign.pace:
+        found.append(f"At most {campaign.pace:,} messages a minute.")
+    if campaign.expires_after:
+        found.append(f"Nothing is sent later than {duration_words(campaign.expires_after)} after the start.")
+    if campaign.priority == Priority.HIGH:
+        found.append("High priority: it may use what frequency caps keep for such campaigns.")
+    if campaign.priority == Priority.SERVICE:
+        found.append("A service message: neither caps, quiet hours nor the control group hold it back.")
+    if campaign.holdout:
+        found.append(f"{campaign.holdout} % of the audience get nothing, for comparison.")
+    return found
+
+
+def duration_words(minutes: int) -> str:
+    hours, rest = divmod(minutes, 60)
+    parts = [f"{hours:,} hour{'' if hours == 1 else 's'}"] if hours else []
+    return " ".join([*parts, f"{rest} minute{'' if rest == 1 else 's'}"] if rest or not hours else parts)

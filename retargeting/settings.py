@@ -64,6 +64,9 @@ def secret_key() -> str:
 
 
 SECRET_KEY = secret_key()
+# What providers' secrets are sealed with in the database: the first key seals, all open, SECRET_KEY stands in for it.
+SECRETS_KEYS = [key for key in os.environ.get("SECRETS_KEYS", "").split(",") if key]
+SECRET_KEY_FALLBACKS = [key for key in os.environ.get("SECRET_KEY_FALLBACKS", "").split(",") if key]
 
 ALLOWED_HOSTS = [host for host in os.environ.get("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",") if host]
 CSRF_TRUSTED_ORIGINS = [origin for origin in os.environ.get("CSRF_TRUSTED_ORIGINS", "").split(",") if origin]
@@ -211,8 +214,18 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
 }
 
+# How long after a launch on the pages nothing happens, so that it can be undone.
+LAUNCH_GRACE_SECONDS = number("LAUNCH_GRACE_SECONDS", 10, minimum=0)
+
 # How long a worker may be silent before its work is given to another one. Longer than any provider's time-out.
 LEASE_SECONDS = number("RETARGETING_LEASE_SECONDS", 60)
+# When a message that a provider could not take is tried again; each further attempt waits twice as long.
+FIRST_RETRY_SECONDS = number("RETARGETING_FIRST_RETRY_SECONDS", 30)
+
+# How often one visitor of a site may call the server from the web SDK.
+SDK_RATE = os.environ.get("SDK_RATE") or "120/min"
+# Whether addresses that others name (Web Push) may lie in our own network, and be http. For development only.
+ALLOW_PRIVATE_ADDRESSES = flag("ALLOW_PRIVATE_ADDRESSES", DEBUG)
 
 WORKERS = number("RETARGETING_WORKERS", 2)
 TASK_TIMEOUT = number("RETARGETING_TASK_TIMEOUT", 600)

@@ -12,6 +12,7 @@ from retargeting.postgres import temporary
 OURS = "RETARGETING_TESTS_OWN_SERVER"  # what a worker inherits is its parent's server, and not named by anybody
 
 os.environ.setdefault("SECRET_KEY", "only-for-tests")
+os.environ.setdefault("LAUNCH_GRACE_SECONDS", "0")  # those that are about the grace set their own
 # A kept connection of a live server's thread would stand in the way of removing the database.
 os.environ.setdefault("DATABASE_CONNECTION_SECONDS", "0")
 

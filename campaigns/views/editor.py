@@ -22,7 +22,7 @@ from campaigns.readiness import Problem, problems
 from campaigns.stepping import STEPS, steps_of
 from campaigns.views.audience import audience_form
 from campaigns.views.preview import preview_of
-from campaigns.wording import full_moment_words
+from campaigns.wording import limit_words, schedule_words
 from retargeting.accounts.permissions import actor_of
 from retargeting.audiences.builder.suggestions import suggestions
 from retargeting.conditions.errors import ConditionErrors
@@ -103,7 +103,7 @@ class Editor(View):
                 return MessageForm(self.campaign.channel, data, initial=self.campaign.content)
             case "when":
                 zone = timezone.get_current_timezone_name()
-                return WhenForm(data, initial=WhenForm.initial_for(self.campaign.send_at, zone))
+                return WhenForm(data, initial=WhenForm.initial_for(self.campaign, zone))
         return None
 
     def page(self, form: Any, status: int = 200) -> HttpResponse:
@@ -131,8 +131,9 @@ class Editor(View):
             [context["sentence"]] = sentences([self.campaign.audience])
         if self.step in {"message", "review"}:
             context |= self.message_context(form)
-        if self.step in {"when", "review"} and self.campaign.send_at:
-            context["moment"] = full_moment_words(self.campaign.send_at)
+        if self.step in {"when", "review"}:
+            context["moment"] = schedule_words(self.campaign) if self.campaign.send_at else ""
+            context["limits"] = limit_words(self.campaign)
         if self.step == "review":
             context["problems"] = [(section, text[:1].upper() + text[1:]) for section, text in self.problems]
         return context

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
@@ -16,7 +17,7 @@ from campaigns.forecast import Forecast, forecast
 from campaigns.models import Campaign
 from campaigns.querysets import sentences
 from campaigns.readiness import Problem, problems
-from campaigns.wording import full_moment_words, people_words
+from campaigns.wording import people_words, schedule_words
 from retargeting.accounts.permissions import actor_of
 from retargeting.web import navigation
 from retargeting.web.access import WriterRequiredMixin
@@ -124,13 +125,19 @@ class Launch(Confirmed):
     def words(self, people: str) -> dict[str, str]:
         return {
             "title": f"Send {self.campaign.name} now?",
-            "question": f"It goes to {people} as soon as a worker is free, within seconds.",
+            "question": f"It goes to {people} {self.how_soon}.",
             "button": f"Send to {people}",
         }
 
+    @property
+    def how_soon(self) -> str:
+        grace = settings.LAUNCH_GRACE_SECONDS
+        return f"in {grace} seconds; until then you can undo it" if grace else "as soon as a worker is free"
+
     def act(self) -> str:
-        actions.launch(actor=actor_of(self.request), campaign=self.campaign)
-        return f"{self.campaign.name} is going out."
+        grace = settings.LAUNCH_GRACE_SECONDS
+        actions.launch(actor=actor_of(self.request), campaign=self.campaign, grace=grace)
+        return f"{self.campaign.name} goes out {self.how_soon}."
 
 
 class Schedule(Confirmed):
@@ -142,7 +149,7 @@ class Schedule(Confirmed):
         return [*problems(self.campaign), *missing]
 
     def words(self, people: str) -> dict[str, str]:
-        moment = full_moment_words(self.campaign.send_at) if self.campaign.send_at else ""
+        moment = schedule_words(self.campaign) if self.campaign.send_at else ""
         return {
             "title": f"Schedule {self.campaign.name}?",
             "question": f"It goes out {moment} to those who match then: {people} if that were now.",
@@ -152,4 +159,4 @@ class Schedule(Confirmed):
     def act(self) -> str:
         scheduled = actions.schedule(actor=actor_of(self.request), campaign=self.campaign)
         assert scheduled.send_at is not None
-        return f"{self.campaign.name} will go out {full_moment_words(scheduled.send_at)}."
+        return f"{self.campaign.name} will go out {schedule_words(scheduled)}."

@@ -31,7 +31,7 @@ def _move(request: HttpRequest, pk: int, verb: Verb, done: str) -> HttpResponse:
     except actions.CampaignError as error:
         messages.warning(request, str(error))
     else:
-        messages.success(request, done.format(campaign.name))
+        messages.success(request, done.format(campaign.name, actions.how_far(campaign)))
     target = back_to_list(request) if "back" in request.POST else reverse("campaign", args=[pk])
     return HttpResponseRedirect(target)
 
@@ -44,8 +44,14 @@ def unschedule(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @writer_required
+def undo(request: HttpRequest, pk: int) -> HttpResponse:
+    return _move(request, pk, actions.undo, "{} is a draft again. Nobody was written to.")
+
+
+@require_POST
+@writer_required
 def pause(request: HttpRequest, pk: int) -> HttpResponse:
-    return _move(request, pk, actions.pause, "Paused {}. What is with the provider right now still goes out.")
+    return _move(request, pk, actions.pause, "Paused {}: {}. What is with the provider now still goes out.")
 
 
 @require_POST
@@ -81,7 +87,9 @@ class Cancel(ConfirmView):
             sentence = "It will not go out. To change it and send it later, take it back to a draft instead."
         else:
             progress = Progress.of(campaign)
-            sentence = f"{progress.sent:,} sent, {progress.waiting:,} will not be sent. This cannot be taken back."
+            with_provider = f", {progress.sending:,} with the provider now" if progress.sending else ""
+            sentence = f"{progress.sent:,} sent{with_provider}, {progress.stopped:,} will not be sent."
+            sentence += " This cannot be taken back."
         return {"title": f"Cancel {campaign.name}?", "sentence": sentence, "button": "Cancel it", "back": back}
 
     def act(self) -> str:
@@ -90,7 +98,7 @@ class Cancel(ConfirmView):
         except actions.CampaignError as error:
             messages.warning(self.request, str(error))
         else:
-            messages.success(self.request, f"Canceled {self.campaign.name}.")
+            messages.success(self.request, f"Canceled {self.campaign.name}: {actions.how_far(self.campaign)}.")
         return reverse("campaign", args=[self.campaign.pk])
 
 

@@ -9,12 +9,10 @@ from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.views import View
 
-from campaigns.forecast import forecast, skip_words
+from campaigns.forecast import WHOLES, forecast, skip_words
 from campaigns.models import Campaign, CampaignStatus
 from campaigns.views.report import Members
 from retargeting.messaging.models import SkipReason
-
-PARTS = {"matched": "Match now", "recipients": "Will be sent it"}
 
 
 class ReachPeople(View):
@@ -33,7 +31,7 @@ class ReachPeople(View):
             return HttpResponseRedirect(reverse("campaign", args=[pk]) + "?step=review")
         paginator = Paginator(Members(people), 50)
         page = paginator.get_page(request.GET.get("page"))
-        what = PARTS.get(part) or f"Left out: {skip_words(SkipReason(part), campaign.channel)}"
+        what = WHOLES.get(part) or f"Left out: {skip_words(SkipReason(part), campaign.channel)}"
         context = {
             "campaign": campaign,
             "what": what,

@@ -17,8 +17,11 @@ from django.views import View
 from django.views.decorators.http import require_safe
 from pyroaring import BitMap
 
+from campaigns.aftermath import can_be_retried
+from campaigns.breakdown import traits_of
 from campaigns.filters import DeliveryFilter
 from campaigns.forms import PersonForm
+from campaigns.health import findings
 from campaigns.models import Campaign, CampaignStatus
 from campaigns.outcomes import outcomes_of
 from campaigns.presence import presence
@@ -26,7 +29,7 @@ from campaigns.progress import Progress
 from campaigns.querysets import sentences
 from campaigns.report import Report, over_time, report
 from campaigns.views.preview import preview_of
-from campaigns.wording import full_moment_words
+from campaigns.wording import schedule_words
 from retargeting.audiences.engine import evaluate
 from retargeting.conditions.nodes import Interaction, Opens
 from retargeting.messaging.models import Delivery, DeliveryStatus, SkipReason
@@ -49,7 +52,7 @@ class CampaignReport(View):
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         campaign = get_object_or_404(Campaign.objects.prefetch_related("labels"), pk=pk)
-        if campaign.status == CampaignStatus.DRAFT:
+        if campaign.status == CampaignStatus.DRAFT and not campaign.runs.exists():
             return HttpResponseRedirect(reverse("campaign", args=[pk]))
         opens = opens_of(request)
         run = campaign.runs.select_related("dispatch").order_by("-number").first()
@@ -78,6 +81,9 @@ class CampaignReport(View):
                 "chart": chart(campaign, machines=opens is not Opens.HUMAN),
                 "uncertain": counted.deliveries.get(DeliveryStatus.UNCERTAIN, 0),
                 "failed": counted.deliveries.get(DeliveryStatus.FAILED, 0),
+                "retriable": can_be_retried(campaign),
+                "findings": findings(counted),
+                "traits": traits_of(campaign),
             }
         response = render(request, "campaigns/report.html", context)
         patch_vary_headers(response, ["HX-Request"])
@@ -95,7 +101,9 @@ class CampaignReport(View):
 def times(campaign: Campaign) -> str:
     """The status line: when it started and ended, or will start."""
     if campaign.launched_at is None:
-        return f"goes out {full_moment_words(campaign.send_at)}" if campaign.send_at else ""
+        return f"goes out {schedule_words(campaign)}" if campaign.send_at else ""
+    if campaign.status == CampaignStatus.SCHEDULED and campaign.send_at:
+        return f"{campaign.runs.count():,} sent so far; the next run goes out {schedule_words(campaign)}"
     start = timezone.localtime(campaign.launched_at)
     words = start.strftime("%-d %b %Y, %H:%M")
     last = campaign.runs.order_by("-number").values_list("dispatch__finished_at", flat=True).first()

@@ -6,7 +6,8 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from retargeting.accounts.actions import Actor, note
-from retargeting.channels.models import ChannelConfig, SandboxMessage
+from retargeting.channels import health
+from retargeting.channels.models import ChannelConfig, InAppMessage, SandboxMessage
 from retargeting.channels.registry import PROVIDERS, config_of
 
 
@@ -33,6 +34,7 @@ def configure_channel(
         config.provider, config.sender, config.enabled, config.settings = provider, sender, enabled, settings
         config.full_clean()
         config.save()
+        health.start_afresh(config)
         note(
             actor=actor,
             verb="update",
@@ -43,5 +45,6 @@ def configure_channel(
 
 
 def scrub(profile_id: int) -> None:
-    """What the sandbox keeps of somebody who is erased names them: it goes."""
+    """What the outbox and the in-app messages say of somebody who is erased names them: it goes."""
     SandboxMessage.objects.filter(profile_id=profile_id).delete()
+    InAppMessage.objects.filter(profile_id=profile_id).delete()

@@ -1,5 +1,3 @@
-from collections.abc import Iterator
-
 from django.apps import AppConfig
 
 
@@ -9,25 +7,20 @@ class ChannelsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from django.urls import reverse
-
-        from retargeting.channels import actions
+        from retargeting import clock
+        from retargeting.channels import actions, concerns, health
+        from retargeting.channels.in_app import waiting
         from retargeting.channels.models import ChannelConfig, SandboxMessage
         from retargeting.profiles import erasure
         from retargeting.web import navigation, panels
 
-        def disabled() -> Iterator[panels.Concern]:
-            for config in ChannelConfig.objects.filter(enabled=False):
-                yield panels.Concern(
-                    f"The channel {config} is disabled: nothing is sent on it.",
-                    reverse("admin:channels_channelconfig_change", args=[config.pk]),
-                    for_admins=True,
-                )
-
         navigation.register(
             navigation.Entry("Measure", "Outbox", "outbox", "inbox", order=50, count=SandboxMessage.objects.count)
         )
-        panels.watch(disabled)
+        panels.watch(concerns.disabled)
+        panels.watch(concerns.troubled)
+        clock.every(3600, health.forget_old_minutes)
+        clock.every(3600, waiting.forget_old)
         panels.register_step(
             panels.Step(
                 "Choose how messages go out",

@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 
+from retargeting.channels.fields import KEPT, SecretField
 from retargeting.channels.models import ChannelConfig
 from retargeting.channels.registry import PROVIDERS, providers_for
 
@@ -21,14 +22,7 @@ class ChannelForm(forms.ModelForm):
         channel = self.instance.channel
         choices = [(provider.key, provider.label) for provider in providers_for(channel)]
         self.fields["provider"] = forms.ChoiceField(choices=choices)
-        self.provider_forms = {
-            key: PROVIDERS[key].settings_form(
-                data=self.data if self.is_bound else None,
-                prefix=key,
-                initial=self.instance.settings if key == self.instance.provider else None,
-            )
-            for key, _ in choices
-        }
+        self.provider_forms = {key: self._settings_form(key) for key, _ in choices}
         for form in self.provider_forms.values():
             for name, field in form.fields.items():
                 shown = deepcopy(field)
@@ -36,6 +30,17 @@ class ChannelForm(forms.ModelForm):
                 shown.initial = form.get_initial_for_field(field, name)
                 shown.label = field.label or name.replace("_", " ").capitalize()
                 self.fields[form.add_prefix(name)] = shown
+
+    def _settings_form(self, key: str) -> forms.Form:
+        """The provider's own form; what it may leave empty because a secret is saved, it need not have."""
+        saved = self.instance.settings if key == self.instance.provider else {}
+        form = PROVIDERS[key].settings_form(data=self.data if self.is_bound else None, prefix=key, initial=saved)
+        for name, field in form.fields.items():
+            if isinstance(field, SecretField) and saved.get(name):
+                field.required = False
+                field.help_text = f"{field.help_text} {KEPT}".strip()
+                field.saved = saved[name]
+        return form
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

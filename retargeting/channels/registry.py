@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from retargeting.channels.adapter import Provider
+from retargeting.channels.fcm.provider import FcmProvider
+from retargeting.channels.in_app.provider import InAppProvider
 from retargeting.channels.models import ChannelConfig
 from retargeting.channels.sandbox.provider import SandboxProvider
 from retargeting.channels.smtp.provider import SmtpProvider
+from retargeting.channels.webpush.encryption import public_key_of
+from retargeting.channels.webpush.provider import WebPushProvider
 from retargeting.conditions.nodes import Channel
 
-PROVIDERS: dict[str, type[Provider]] = {provider.key: provider for provider in (SandboxProvider, SmtpProvider)}
+PROVIDERS: dict[str, type[Provider]] = {
+    provider.key: provider for provider in (SandboxProvider, FcmProvider, WebPushProvider, SmtpProvider, InAppProvider)
+}
 
 
 def providers_for(channel: str) -> list[type[Provider]]:
@@ -19,6 +25,13 @@ def provider_for(channel: str) -> Provider:
     """The provider that the admin has chosen for `channel`."""
     config = config_of(channel)
     return PROVIDERS[config.provider](config)
+
+
+def push_key() -> str | None:
+    """The public key with which browsers subscribe to Web Push; None where that is not set up."""
+    settings = config_of(Channel.PUSH).settings
+    private = settings.get("private_key") or settings.get("webpush_private_key")
+    return public_key_of(private) if private else None
 
 
 def config_of(channel: str) -> ChannelConfig:

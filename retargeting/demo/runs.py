@@ -79,6 +79,7 @@ class Teller:
             audience=codec.encode(codec.decode(resolved(plan.audience, self.ids))),
             content=cleaned(plan.channel, plan.content),
             send_at=moment_of(at) if plan.status == CampaignStatus.SCHEDULED else None,
+            starts_at=moment_of(at) if plan.status == CampaignStatus.SCHEDULED else None,
             follow_up_of=self.campaigns.get(plan.follow_up_of),
             created_by=self.author,
             launched_at=moment_of(at) if sent else None,

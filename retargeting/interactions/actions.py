@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, TypeVar
+from uuid import UUID
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -45,6 +46,14 @@ def accept_interactions(*, actor: Actor, items: Sequence[object]) -> Accepted:
     hold_off_erasure()
     batch = Batch(timezone.now(), _people(items), Targets(items))
     return _store("interaction", items, batch, interaction_row, record_message_events)
+
+
+@transaction.atomic
+def record_once(*, rows: Sequence[MessageEventRow]) -> int:
+    """Record events whose source chose their ids, each id once for ever; returns how many were new."""
+    by_id = {UUID(str(row.id)).hex: row for row in rows}
+    new = set(_claim(list(by_id)))
+    return record_message_events(row for id, row in by_id.items() if id in new)
 
 
 def _people(items: Sequence[object]) -> dict[str, int]:

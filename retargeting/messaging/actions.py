@@ -1,13 +1,20 @@
-"""What recipients do with a message, and what is left to decide about deliveries."""
+"""What recipients do with a message, and what admins set for all messages."""
 
 from __future__ import annotations
 
-from django.db import transaction
+import secrets
+from decimal import Decimal
+from typing import TypeVar
 
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
+from django.utils import timezone
+
+from retargeting.accounts.actions import Actor, note, note_changes
 from retargeting.conditions.nodes import Interaction
 from retargeting.interactions.ingest import record_message_events
 from retargeting.messaging.deliveries import event_rows
-from retargeting.messaging.models import Delivery, Dispatch
+from retargeting.messaging.models import ControlGroup, Delivery, Dispatch, FrequencyCap, QuietHours
 from retargeting.messaging.tracking import Recipient
 from retargeting.profiles.erasure import hold_off_erasure
 from retargeting.profiles.models import Address, Profile
@@ -47,3 +54,66 @@ def unsubscribe(*, recipient: Recipient) -> bool:
 def scrub(profile_id: int) -> None:
     """Forget where somebody who is erased was written to; that they were stays, as a number."""
     Delivery.objects.filter(profile_id=profile_id).update(address="", detail="")
+
+
+@transaction.atomic
+def save_cap(*, actor: Actor, cap: FrequencyCap) -> FrequencyCap:
+    """Raises ValidationError, by field."""
+    if cap.most is not None and cap.reserved >= cap.most:
+        raise ValidationError({"reserved": "Fewer than the cap allows: else nothing of normal priority goes out."})
+    return _save(actor, cap, "frequency cap")
+
+
+@transaction.atomic
+def save_quiet_hours(*, actor: Actor, hours: QuietHours) -> QuietHours:
+    """Raises ValidationError, by field."""
+    if hours.starts == hours.ends:
+        raise ValidationError({"ends": "They would last the whole day."})
+    return _save(actor, hours, "quiet hours")
+
+
+@transaction.atomic
+def remove_limit(*, actor: Actor, limit: FrequencyCap | QuietHours) -> None:
+    note(actor=actor, verb="delete", instance=limit, summary=f"Deleted the {limit._meta.verbose_name} {limit}.")
+    limit.delete()
+
+
+@transaction.atomic
+def draw_control_group(*, actor: Actor, percent: Decimal | None = None, reshuffle: bool = False) -> ControlGroup:
+    """Set how many are in the control group, or draw other people. Raises ValidationError.
+
+    Of another percentage those who are in stay in, or those who are out stay out.
+    """
+    group = ControlGroup.objects.select_for_update().first() or ControlGroup()
+    said = []
+    if percent is not None and percent != group.percent:
+        said.append(f"from {group.percent} % to {percent} % of all people")
+        group.percent = percent
+    if reshuffle or group.drawn_at is None:
+        group.seed, group.drawn_at = secrets.randbelow(2**31 - 1) + 1, timezone.now()
+        said.append("with people drawn anew")
+    group.full_clean()
+    group.save()
+    if said:
+        note(actor=actor, verb="update", instance=group, summary=f"Changed the control group {', '.join(said)}.")
+    return group
+
+
+Limit = TypeVar("Limit", FrequencyCap, QuietHours)
+
+
+def _save(actor: Actor, limit: Limit, noun: str) -> Limit:
+    """Check what the model declares, write, and say what differs in words."""
+    limit.full_clean()
+    before = type(limit).objects.filter(pk=limit.pk).first()
+    limit.save()
+    if before is None:
+        note(actor=actor, verb="create", instance=limit, summary=f"Created the {noun} {limit}.")
+    else:
+        note_changes(actor=actor, instance=limit, noun=noun, before=_described(before), after=_described(limit))
+    return limit
+
+
+def _described(limit: models.Model) -> dict[str, str]:
+    fields = [field for field in limit._meta.concrete_fields if not field.primary_key]
+    return {str(field.verbose_name): str(getattr(limit, field.name) or "nothing") for field in fields}

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from django.db import connection, transaction
-from django.db.models import Max
+from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 from pyroaring import BitMap
 
-from retargeting.bitmaps import pack
+from retargeting.bitmaps import pack, unpack
+from retargeting.channels.registry import provider_for
+from retargeting.conditions.nodes import Interaction
+from retargeting.interactions.ingest import record_message_events
+from retargeting.messaging import withheld
+from retargeting.messaging.deliveries import event_rows
+from retargeting.messaging.eligibility import Intent
 from retargeting.messaging.models import (
     Chunk,
     ChunkStatus,
@@ -18,14 +25,22 @@ from retargeting.messaging.models import (
     DeliveryStatus,
     Dispatch,
     DispatchStatus,
+    SkipReason,
 )
 from retargeting.queue import backlog, enqueue
 
 SEND_TASK = "retargeting.messaging.tasks.send_chunk"
 CHUNK_SIZE = 1000
+PACED_SECONDS = 5
+"""A chunk of a paced dispatch is what may go out in so many seconds, but at least one message."""
+LATE = timedelta(seconds=10)
+"""How far a paced dispatch catches up when the clock was late; what it missed before is not sent in one go."""
 FORGOTTEN_AFTER = timedelta(seconds=5)
 MOST_WOKEN_AT_ONCE = 50
 MOST_RETRIED_AT_ONCE = 10_000
+
+TO_COME = [DeliveryStatus.RETRY, DeliveryStatus.DEFERRED]
+"""Deliveries that are taken up again when their time has come."""
 
 Finished = Callable[[Dispatch], None]
 
@@ -37,21 +52,100 @@ def on_finished(listener: Finished) -> None:
     _listeners.append(listener)
 
 
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """Some of a dispatch's people who have a time, or a deadline, of their own. Without a time it is set later."""
+
+    people: BitMap
+    due_at: datetime | None
+    deadline: datetime | None = None
+
+
 @transaction.atomic
-def start(*, dispatch: Dispatch, members: BitMap) -> bool:
-    """Cut `members` into chunks and start sending; False if the dispatch is not (any more) being prepared."""
+def start(*, dispatch: Dispatch, members: BitMap, portions: Sequence[Portion] = ()) -> bool:
+    """Cut `members` into chunks and start sending; False if the dispatch is not (any more) being prepared.
+
+    Those who are in none of the `portions` are written to at once.
+    """
+    now = timezone.now()
+    sharing = withheld.duplicates(members, Intent(dispatch.channel, dispatch.orchestration_id))
     if not Dispatch.STATES.transition(
-        dispatch, DispatchStatus.SENDING, sources=[DispatchStatus.PREPARING], started_at=timezone.now()
+        dispatch,
+        DispatchStatus.SENDING,
+        sources=[DispatchStatus.PREPARING],
+        started_at=now,
+        duplicates=pack(sharing) if sharing else None,
     ):
         return False
-    ids = list(members)
-    chunks = Chunk.objects.bulk_create(
-        Chunk(dispatch=dispatch, number=number, profiles=pack(BitMap(ids[first : first + CHUNK_SIZE])))
-        for number, first in enumerate(range(0, len(ids), CHUNK_SIZE))
-    )
-    wake([chunk.pk for chunk in chunks])
+    others = members - BitMap().union(*(portion.people for portion in portions))
+    for portion in [Portion(others, now), *portions]:
+        _cut(dispatch, portion)
     finish_if_done(dispatch_id=dispatch.pk)
     return True
+
+
+def _cut(dispatch: Dispatch, portion: Portion) -> list[Chunk]:
+    """New chunks of people. What is not due yet, or paced, waits to be released."""
+    due_at = portion.due_at
+    last = Chunk.objects.filter(dispatch=dispatch).aggregate(last=Max("number"))["last"]
+    waits = dispatch.pace is not None or due_at is None or due_at > timezone.now()
+    ids, size = list(portion.people), chunk_size(dispatch)
+    chunks = Chunk.objects.bulk_create(
+        Chunk(
+            dispatch=dispatch,
+            number=number,
+            profiles=pack(BitMap(ids[first : first + size])),
+            status=ChunkStatus.WAITING if waits else ChunkStatus.PENDING,
+            due_at=due_at,
+            deadline=portion.deadline,
+        )
+        for number, first in enumerate(range(0, len(ids), size), start=0 if last is None else last + 1)
+    )
+    if not waits:
+        wake([chunk.pk for chunk in chunks])
+    return chunks
+
+
+def chunk_size(dispatch: Dispatch) -> int:
+    if dispatch.pace is not None:
+        return max(1, min(CHUNK_SIZE, dispatch.pace * PACED_SECONDS // 60))
+    return max(CHUNK_SIZE, provider_for(dispatch.channel).batch_size)
+
+
+def release_due() -> None:
+    """The clock's duty: chunks whose time has come go to the workers, as fast as their dispatch may."""
+    now = timezone.now()
+    waiting = Chunk.objects.filter(
+        status=ChunkStatus.WAITING, due_at__lte=now, dispatch__status=DispatchStatus.SENDING
+    )
+    paced = Q(dispatch__next_release_at=None) | Q(dispatch__next_release_at__lte=now)
+    for dispatch in Dispatch.objects.filter(pk__in=waiting.filter(paced).values("dispatch")):
+        chunks = waiting.filter(dispatch=dispatch).order_by("due_at", "number")
+        with transaction.atomic():
+            _release(dispatch, chunks, now)
+
+
+def _release(dispatch: Dispatch, chunks: QuerySet[Chunk], now: datetime) -> None:
+    allowed: Iterable[Chunk] = chunks
+    over = dispatch.deadline is not None and dispatch.deadline <= now  # what is skipped needs no pace
+    if dispatch.pace is not None and not over:
+        allowed = _in_pace(dispatch, chunks, now)
+    released = [chunk.pk for chunk in allowed if Chunk.STATES.transition(chunk, ChunkStatus.PENDING)]
+    wake(released)
+
+
+def _in_pace(dispatch: Dispatch, chunks: QuerySet[Chunk], now: datetime) -> list[Chunk]:
+    """As many of `chunks` as the pace allows by now; each pushes the moment of the next one out by its share."""
+    assert dispatch.pace is not None
+    following = max(dispatch.next_release_at or now, now - LATE)
+    found = []
+    for chunk in chunks[:MOST_WOKEN_AT_ONCE]:
+        if following > now:
+            break
+        found.append(chunk)
+        following += timedelta(minutes=len(unpack(chunk.profiles)) / dispatch.pace)
+    Dispatch.objects.filter(pk=dispatch.pk).update(next_release_at=following)
+    return found
 
 
 @transaction.atomic
@@ -79,8 +173,12 @@ def cancel(*, dispatch: Dispatch) -> bool:
     now = timezone.now()
     if not Dispatch.STATES.transition(dispatch, DispatchStatus.CANCELED, finished_at=now):
         return False
-    put_off = Delivery.objects.filter(dispatch=dispatch, status=DeliveryStatus.RETRY)
-    put_off.update(status=DeliveryStatus.FAILED, retry_at=None, updated_at=now)
+    left = Delivery.objects.filter(dispatch=dispatch)
+    left.filter(status=DeliveryStatus.RETRY).update(status=DeliveryStatus.FAILED, retry_at=None, updated_at=now)
+    put_off = left.filter(status=DeliveryStatus.DEFERRED)
+    ids = list(put_off.values_list("profile_id", flat=True))
+    put_off.update(status=DeliveryStatus.SKIPPED, reason=SkipReason.CANCELED, retry_at=None, updated_at=now)
+    record_message_events(event_rows(dispatch, Interaction.SKIPPED, ids, at=now))
     return True
 
 
@@ -100,7 +198,7 @@ def finish_if_done(*, dispatch_id: int) -> bool:
     """Complete the dispatch when nothing of it is left to be done; of several callers at once one does it."""
     if (
         Chunk.objects.filter(dispatch=dispatch_id).exclude(status=ChunkStatus.DONE).exists()
-        or Delivery.objects.filter(dispatch=dispatch_id, status=DeliveryStatus.RETRY).exists()
+        or Delivery.objects.filter(dispatch=dispatch_id, status__in=TO_COME).exists()
     ):
         return False
     dispatch = Dispatch.objects.get(pk=dispatch_id)
@@ -152,9 +250,9 @@ def finish_forgotten() -> None:
 
 
 def retry_due() -> None:
-    """The clock's duty: deliveries whose time to be tried again has come are gathered in a new chunk."""
+    """The clock's duty: deliveries whose time to be taken up again has come are gathered in a new chunk."""
     due = Delivery.objects.filter(
-        status=DeliveryStatus.RETRY, retry_at__lte=timezone.now(), dispatch__status=DispatchStatus.SENDING
+        status__in=TO_COME, retry_at__lte=timezone.now(), dispatch__status=DispatchStatus.SENDING
     )
     for dispatch_id in due.values_list("dispatch", flat=True).distinct().order_by():
         with transaction.atomic():
@@ -162,13 +260,10 @@ def retry_due() -> None:
 
 
 def _gather_retries(dispatch_id: int) -> None:
-    due = Delivery.objects.filter(dispatch=dispatch_id, status=DeliveryStatus.RETRY, retry_at__lte=timezone.now())
-    rows = dict(due.select_for_update(skip_locked=True).values_list("pk", "profile_id")[:MOST_RETRIED_AT_ONCE])
-    if not rows:
-        return
-    last = Chunk.objects.filter(dispatch=dispatch_id).aggregate(last=Max("number"))["last"]
-    number = 0 if last is None else last + 1
-    chunk = Chunk.objects.create(dispatch_id=dispatch_id, number=number, profiles=pack(BitMap(rows.values())))
-    # No retry_at while they wait for their chunk: they are not gathered twice.
-    Delivery.objects.filter(pk__in=rows).update(chunk=chunk, retry_at=None)
-    wake([chunk.pk])
+    due = Delivery.objects.filter(dispatch=dispatch_id, status__in=TO_COME, retry_at__lte=timezone.now())
+    rows = dict(due.select_for_update(skip_locked=True).values_list("profile_id", "pk")[:MOST_RETRIED_AT_ONCE])
+    dispatch = Dispatch.objects.get(pk=dispatch_id)
+    for chunk in _cut(dispatch, Portion(BitMap(rows), timezone.now())):
+        # No retry_at while they wait for their chunk: they are not gathered twice.
+        ids = [rows[profile_id] for profile_id in unpack(chunk.profiles)]
+        Delivery.objects.filter(pk__in=ids).update(chunk=chunk, retry_at=None)

@@ -2,21 +2,23 @@
 
 The same questions are asked twice: of whole audiences, as bitmaps, for the numbers of a review; and of a batch of
 people right before it is sent, since the answers may have changed meanwhile. Those about addresses come first; further
-ones are registered, and are asked in both places of whoever has not been left out before.
+ones are registered, and are asked in both places of whoever has not been left out before. A rule leaves people out, or
+puts their message off until a moment; who is put off is asked about again then.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
 from pyroaring import BitMap
 
 from retargeting.bitmaps import bitmap_of
-from retargeting.messaging.models import SkipReason
+from retargeting.messaging.models import Priority, SkipReason
 from retargeting.profiles.models import Address
 
 NOT_SUPPRESSED = """
@@ -32,7 +34,8 @@ BATCH = f"""
     FROM profiles_profile AS profile
     LEFT JOIN profiles_address AS address ON address.profile_id = profile.id AND address.channel = %s
     WHERE profile.id = ANY(%s)
-    ORDER BY profile.id, address.subscribed AND {NOT_SUPPRESSED} DESC, address.subscribed DESC, address.updated_at DESC
+    ORDER BY profile.id, address.subscribed AND {NOT_SUPPRESSED} DESC, address.subscribed DESC,
+        address.updated_at DESC, address.id DESC
 """  # noqa: S608  (constants and placeholders)
 
 
@@ -50,21 +53,48 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """What is going to be sent."""
+    """What is going to be sent.
+
+    `duplicates` is known once a dispatch has started; until then they are found among whoever is asked about. `at` is
+    the moment that a review looks ahead to; None is now.
+    """
 
     channel: str
     orchestration_id: int
+    priority: str = Priority.NORMAL
+    holdout: int = 0
+    duplicates: BitMap | None = None
+    at: datetime | None = None
 
 
 Finder = Callable[[BitMap, Intent], BitMap]
 """Takes people who could be written to so far; gives those of them who are left out. One or two queries."""
 
+Postponer = Callable[[BitMap, Intent], list[tuple[BitMap, datetime]]]
+"""The same for those who are put off, each set with the moment until when."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
+    """`contested` rules depend on what others send at the same moment: sending asks them again under a lock."""
+
     reason: SkipReason
-    find: Finder
     order: int
+    contested: bool
+    find: Finder | None = None
+    postpone: Postponer | None = None
+
+
+@dataclass(slots=True)
+class Answer:
+    """Who of the people asked about may not be written to now. Nobody is in two of the sets."""
+
+    skipped: dict[SkipReason, BitMap] = field(default_factory=dict)
+    put_off: list[tuple[SkipReason, BitMap, datetime]] = field(default_factory=list)
+
+    @property
+    def postponed(self) -> BitMap:
+        return BitMap().union(*(people for _, people, _ in self.put_off))
 
 
 ABOUT_ADDRESSES = (SkipReason.NO_ADDRESS, SkipReason.UNSUBSCRIBED, SkipReason.SUPPRESSED)
@@ -72,16 +102,26 @@ ABOUT_ADDRESSES = (SkipReason.NO_ADDRESS, SkipReason.UNSUBSCRIBED, SkipReason.SU
 _rules: list[Rule] = []
 
 
-def register(reason: SkipReason, find: Finder, *, order: int = 50) -> None:
+def register(reason: SkipReason, find: Finder, *, order: int = 50, contested: bool = False) -> None:
     """Leave further people out, with a reason of their own. Rules of a lower `order` come first."""
-    if reason in {*ABOUT_ADDRESSES, *(rule.reason for rule in _rules)}:
+    if reason in {*ABOUT_ADDRESSES, *(rule.reason for rule in _rules if rule.find)}:
         raise ValueError(f"People are left out for {reason!r} already.")
-    _rules.append(Rule(reason, find, order))
-    _rules.sort(key=lambda rule: rule.order)
+    _add(Rule(reason, order, contested, find=find))
 
 
-def left_out(members: BitMap, intent: Intent) -> dict[SkipReason, BitMap]:
-    """Those of `members` who would not be sent it, by reason in the order of asking; nobody is in two of the sets."""
+def register_postponer(reason: SkipReason, postpone: Postponer, *, order: int = 50, contested: bool = False) -> None:
+    """Put the messages of further people off."""
+    _add(Rule(reason, order, contested, postpone=postpone))
+
+
+def _add(rule: Rule) -> None:
+    _rules.append(rule)
+    # In the order in which sending can ask them, so that a review gives the same reasons.
+    _rules.sort(key=lambda rule: (rule.contested, rule.find is None, rule.order))
+
+
+def left_out(members: BitMap, intent: Intent) -> Answer:
+    """Those of `members` who would not be sent it now, by reason in the order of asking."""
     addresses = Address.objects.filter(channel=intent.channel)
     narrower = (addresses, addresses.filter(subscribed=True), addresses.usable())
     found: dict[SkipReason, BitMap] = {}
@@ -89,22 +129,24 @@ def left_out(members: BitMap, intent: Intent) -> dict[SkipReason, BitMap]:
     for reason, owners in zip(ABOUT_ADDRESSES, narrower, strict=True):
         able = rest & bitmap_of(owners.values_list("profile_id"))
         found[reason], rest = rest - able, able
-    for rule in _rules:
-        found[rule.reason] = rule.find(rest, intent) & rest
-        rest = rest - found[rule.reason]
-    return found
+    answer = ask(rest, intent)
+    return Answer({**found, **answer.skipped}, answer.put_off)
 
 
-def recipients(ids: Iterable[int], intent: Intent) -> list[Person]:
-    """The people behind `ids`, each as `people` has them and with what the further rules say of them now."""
-    found = people(ids, intent.channel)
-    rest = BitMap(person.profile_id for person in found if person.skip is None)
-    skips: dict[int, SkipReason] = {}
+def ask(members: BitMap, intent: Intent, *, contested: bool | None = None) -> Answer:
+    """What the registered rules say of people who have an address; only the contested ones, or only the others."""
+    answer = Answer()
     for rule in _rules:
-        out = rule.find(rest, intent) & rest
-        skips |= dict.fromkeys(out, rule.reason)
-        rest = rest - out
-    return [replace(person, skip=skips.get(person.profile_id, person.skip)) for person in found]
+        if contested is not None and rule.contested is not contested:
+            continue
+        if rule.find is not None:
+            answer.skipped[rule.reason] = rule.find(members, intent) & members
+            members = members - answer.skipped[rule.reason]
+        if rule.postpone is not None:
+            for people, until in rule.postpone(members, intent):
+                answer.put_off.append((rule.reason, people & members, until))
+                members = members - people
+    return answer
 
 
 def people(ids: Iterable[int], channel: str) -> list[Person]:

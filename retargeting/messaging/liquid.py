@@ -12,6 +12,8 @@ from typing import Any
 from liquid import BoundTemplate, Environment
 from liquid.exceptions import LiquidError
 
+from retargeting.messaging.simple import filler
+
 
 class Limited(Environment):
     loop_iteration_limit = 10_000
@@ -43,6 +45,8 @@ def fill(source: str, values: Mapping[str, Any], *, html: bool = False) -> str:
     """`source` with `values` filled in; what has no value is empty. Raises TemplateError."""
     if "{" not in source:
         return source
+    if (simple := filler(source, html=html)) is not None and (text := simple(values)) is not None:
+        return text
     try:
         return parse(source, html=html).render(values)
     except LiquidError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from html import unescape
+from html import escape, unescape
 from typing import Any
 
 from django.core.exceptions import SuspiciousOperation
@@ -22,6 +22,7 @@ LINK = re.compile(
     r"""<a\b[^<>]*?\shref\s*=\s*["']([^"']*)["'][^<>]*>((?:(?!<a\b).)*?)</a\s*>""", re.IGNORECASE | re.DOTALL
 )
 INVISIBLE = re.compile(r"<(style|script|head|title)\b(?:(?!<\1\b).)*?</\1\s*>", re.IGNORECASE | re.DOTALL)
+BODY_START = re.compile(r"<body\b[^<>]*>", re.IGNORECASE)
 BREAK = re.compile(r"<(?:br|/p|/div|/h[1-6]|/li|/tr)\b[^>]*>", re.IGNORECASE)
 
 
@@ -53,12 +54,15 @@ def render(
         except TemplateError as error:
             raise TemplateError(f"{field.label}: {error}") from error
     if channel != Channel.EMAIL:
-        return Rendered({key: value for key, value in filled.items() if value}, {})
+        headers = {"report": tracking.report_url(recipient)} if recipient and channel == Channel.PUSH else {}
+        return Rendered({key: value for key, value in filled.items() if value}, headers)
     return _mail(filled, recipient, unsubscribe)
 
 
 def _mail(filled: dict[str, str], recipient: Recipient | None, unsubscribe: str) -> Rendered:
     html, text = filled.get("html", ""), filled.get("text", "")
+    if html and (preheader := filled.pop("preheader", "")):
+        html = with_preheader(html, preheader)
     if html and not text:
         text = plain_text(html)
     if recipient is None:
@@ -72,6 +76,14 @@ def _mail(filled: dict[str, str], recipient: Recipient | None, unsubscribe: str)
     if html:
         html = tracking.track_html(html, recipient)
     return Rendered({**filled, "html": html, "text": text}, headers)
+
+
+def with_preheader(html: str, preheader: str) -> str:
+    """`html` that begins with a line which mail programs show in their list, and nobody in the mail itself."""
+    hidden = f'<div style="display:none;max-height:0;overflow:hidden">{escape(preheader)}</div>'
+    body = BODY_START.search(html)
+    place = body.end() if body else 0
+    return html[:place] + hidden + html[place:]
 
 
 def plain_text(html: str) -> str:

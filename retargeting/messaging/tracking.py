@@ -60,6 +60,11 @@ def click_url(recipient: Recipient, url: str) -> str:
     return f"{settings.PUBLIC_URL}{path}?{urlencode({'to': url})}"
 
 
+def report_url(recipient: Recipient) -> str:
+    """Where a device tells what became of a push message."""
+    return settings.PUBLIC_URL + reverse("track-report", args=[token("report", recipient)])
+
+
 def unsubscribe_url(recipient: Recipient) -> str:
     return settings.PUBLIC_URL + reverse("unsubscribe", args=[token("unsubscribe", recipient)])
 

@@ -6,14 +6,15 @@ import base64
 
 from django.contrib.auth.decorators import login_not_required
 from django.core.signing import BadSignature
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseRedirect
 from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from retargeting.conditions.nodes import Interaction
 from retargeting.messaging.actions import record_reaction, unsubscribe
 from retargeting.messaging.machines import is_machine
+from retargeting.messaging.receipts import record_report
 from retargeting.messaging.tracking import Recipient, read_token
 
 PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
@@ -43,6 +44,23 @@ def click(request: HttpRequest, token: str) -> HttpResponse:
     response = HttpResponseRedirect(url)
     response["Cache-Control"] = "no-store"
     return response
+
+
+REPORTED = {str(event): event for event in (Interaction.DELIVERED, Interaction.OPENED, Interaction.CLICKED)}
+
+
+# Service workers and apps post here, from any origin and without a cookie: the signed token is all they need.
+@login_not_required
+@csrf_exempt
+@require_POST
+def report(request: HttpRequest, token: str) -> HttpResponse:
+    """What a device says of a push message: delivered, opened (a tap) or clicked (a button). Each counts once."""
+    recipient = _recipient("report", token)
+    event = REPORTED.get(request.GET.get("event", ""))
+    if event is None:
+        return HttpResponseBadRequest(f"event is one of {', '.join(REPORTED)}", content_type="text/plain")
+    record_report(recipient=recipient, event=event)
+    return HttpResponse(status=204, headers={"Access-Control-Allow-Origin": "*"})
 
 
 # Mail programs post here by themselves (RFC 8058), without a cookie and so without a CSRF token; the signed

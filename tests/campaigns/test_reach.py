@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from random import Random
+from zoneinfo import ZoneInfo
 
 import pytest
+from django.utils import timezone
 from pyroaring import BitMap
 
 from campaigns import actions, tasks
@@ -13,9 +16,12 @@ from campaigns.forecast import forecast
 from campaigns.models import Campaign
 from campaigns.report import report
 from retargeting.conditions.codec import decode
+from retargeting.conditions.nodes import Interaction
+from retargeting.interactions.ingest import record_message_events
 from retargeting.messaging import eligibility
+from retargeting.messaging.deliveries import event_rows
 from retargeting.messaging.eligibility import Intent
-from retargeting.messaging.models import Delivery, SkipReason
+from retargeting.messaging.models import ControlGroup, Delivery, Dispatch, FrequencyCap, QuietHours, SkipReason
 from retargeting.profiles.models import Address, Profile, Suppression
 from tests.messaging.test_sending import drain
 
@@ -54,7 +60,7 @@ def no_thirteens() -> Iterator[None]:
 
     eligibility.register(SkipReason.EXPIRED, unlucky)
     yield
-    eligibility._rules.clear()
+    eligibility._rules[:] = [rule for rule in eligibility._rules if rule.find is not unlucky]
 
 
 FRENCH = decode(
@@ -77,13 +83,13 @@ def check_that_the_launch_finds_what_was_forecast(campaign: Campaign, marketer, 
     campaign.refresh_from_db()
     before = forecast(campaign)
     assert before is not None
-    assert set(before.reach.skips) == {*eligibility.ABOUT_ADDRESSES, *reasons}
-    assert all(len(people) > 0 for people in before.reach.skips.values())
+    found = {reason: people for reason, people in before.reach.skips.items() if people}
+    assert set(found) == {*eligibility.ABOUT_ADDRESSES, *reasons}
     after = report(launched(campaign, marketer))
     assert after.matched == before.matched
-    assert after.skips == {str(reason.label): len(people) for reason, people in before.reach.skips.items()}
+    assert after.skips == {str(reason.label): len(people) for reason, people in found.items()}
     assert after.deliveries["sent"] == before.will_be_sent
-    for reason, people in before.reach.skips.items():
+    for reason, people in found.items():
         skipped = Delivery.objects.filter(dispatch__orchestration=campaign.pk, reason=reason)
         assert BitMap(skipped.values_list("profile_id", flat=True)) == people
 
@@ -94,6 +100,43 @@ def test_the_launch_finds_what_the_review_said(campaign, people, marketer):
 
 def test_a_further_rule_counts_in_the_review_and_in_the_launch(campaign, people, marketer, no_thirteens):
     check_that_the_launch_finds_what_was_forecast(campaign, marketer, SkipReason.EXPIRED)
+
+
+def test_every_limit_counts_in_the_review_and_in_the_launch(campaign, people, marketer):
+    """Caps, quiet hours, control group, holdout and shared addresses at once, each with somebody of its own."""
+    Profile.objects.filter(pk__in=[person.pk for person in people[::7]]).update(time_zone="Pacific/Kiritimati")
+    now = timezone.now().astimezone(ZoneInfo("Pacific/Kiritimati"))
+    start, end = ((now + timedelta(hours=hours)).time() for hours in (-2, 2))
+    QuietHours.objects.create(starts=start, ends=end, time_zone="UTC", when_reached="skip")
+    for person in people[60:90]:
+        Address.objects.create(profile=person, channel="email", address="family@example.com")
+    ControlGroup.objects.create(percent=10)
+    FrequencyCap.objects.create(name="One a day", most=1, amount=1, unit="day")
+    earlier = actions.create_campaign(actor=marketer, name="Earlier", channel="push")
+    dispatch = Dispatch(orchestration_id=earlier.pk, step=earlier.message_steps.get(), channel="push")
+    record_message_events(event_rows(dispatch, Interaction.SENT, [person.pk for person in people[::5]]))
+    actions.update_campaign(actor=marketer, campaign=campaign, holdout=10)
+    check_that_the_launch_finds_what_was_forecast(
+        campaign,
+        marketer,
+        SkipReason.DUPLICATE,
+        SkipReason.CONTROL_GROUP,
+        SkipReason.HOLDOUT,
+        SkipReason.QUIET_HOURS,
+        SkipReason.CAPPED,
+    )
+
+
+def test_who_gets_it_later_is_said_below_who_gets_it(campaign, people, marketer_client):
+    FrequencyCap.objects.create(name="One a day", most=1, amount=1, unit="day", when_reached="defer")
+    other = actions.create_campaign(actor=None, name="Earlier", channel="push")
+    dispatch = Dispatch(orchestration_id=other.pk, step=other.message_steps.get(), channel="push")
+    record_message_events(event_rows(dispatch, Interaction.SENT, [person.pk for person in people]))
+    found = forecast(campaign)
+    assert found.reach.later == found.recipients
+    assert [line.label for line in found.lines][-2:] == ["Will be sent", "of them later"]
+    listed = marketer_client.get(f"/campaigns/{campaign.pk}/reach/later/")
+    assert listed.context["paginator"].count == len(found.recipients)
 
 
 def test_a_reason_has_one_rule(no_thirteens):

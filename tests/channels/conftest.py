@@ -1,16 +1,46 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from tests.channels.fcm_server import FcmServer
+from tests.channels.push_service import Browser, PushService
 from tests.messaging.mailserver import MailServer
 
-WORKING: dict[str, Callable[[MailServer], dict[str, object]]] = {
-    "sandbox": lambda server: {},
-    "smtp": lambda server: server.settings,
+NOBODY_THERE = "http://127.0.0.1:1"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """With what a provider works in the tests: its server, whose `settings` it gets, and addresses that fit.
+
+    `unreachable` are the settings in which the server is not there; where each address has a server of its own,
+    `astray` gives one of nobody.
+    """
+
+    server: Callable[[], AbstractContextManager[Any]] = lambda: nullcontext(SimpleNamespace(settings={}))
+    address: Callable[[Any, int], str] = lambda server, index: f"address-{index}"
+    unreachable: Mapping[str, object] = field(default_factory=dict)
+    astray: Callable[[int], str] | None = None
+
+
+STAGES: dict[str, Stage] = {
+    "sandbox": Stage(),
+    "in_app": Stage(),
+    "fcm": Stage(FcmServer, unreachable={"endpoint": NOBODY_THERE}),
+    "webpush": Stage(
+        PushService,
+        lambda server, index: server.browser(f"p{index}").subscription.address,
+        astray=lambda index: Browser(f"{NOBODY_THERE}/{index}").subscription.address,
+    ),
+    "smtp": Stage(MailServer, lambda server, index: f"p{index}@example.com", {"host": "127.0.0.1", "port": 1}),
 }
-"""Settings with which each provider works in the tests. A new provider adds its line, and its server, here."""
+"""A new provider adds its line here."""
 
 
 @pytest.fixture

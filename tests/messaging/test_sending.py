@@ -7,8 +7,10 @@ import pytest
 from django.utils import timezone
 from pyroaring import BitMap
 
+from retargeting.channels import health
 from retargeting.channels.adapter import Outcome, OutgoingMessage, Result
 from retargeting.channels.models import ChannelConfig, SandboxMessage
+from retargeting.channels.registry import config_of
 from retargeting.conditions.nodes import Interaction
 from retargeting.interactions.reading import Selector, Window, snapshot
 from retargeting.messaging import dispatches, sending
@@ -132,11 +134,50 @@ def test_without_a_server_everything_waits_and_gives_up_in_the_end(smtp, people,
     drain()
     assert statuses(dispatch) == {"retry": 2}
     for _ in range(10):
-        Delivery.objects.filter(status=DeliveryStatus.RETRY).update(retry_at=timezone.now())
-        dispatches.retry_due()
-        drain()
+        health.start_afresh(config_of("email"))
+        try_again()
     assert statuses(dispatch) == {"failed": 2}
     assert set(Delivery.objects.values_list("attempt", flat=True)) == {6}
+
+
+def try_again() -> None:
+    Delivery.objects.filter(status=DeliveryStatus.RETRY).update(retry_at=timezone.now())
+    dispatches.retry_due()
+    drain()
+
+
+def test_waiting_for_a_provider_that_is_left_alone_uses_up_no_attempt(smtp, people, dispatch):
+    ChannelConfig.objects.update(settings={**smtp.settings, "port": 1})
+    dispatches.start(dispatch=dispatch, members=people(2))
+    drain()
+    for _ in range(10):
+        try_again()
+    assert statuses(dispatch) == {"retry": 2}
+    assert set(Delivery.objects.values_list("attempt", flat=True)) == {health.FAILED_BATCHES}
+    ChannelConfig.objects.update(settings=smtp.settings)
+    health.start_afresh(config_of("email"))
+    try_again()
+    assert statuses(dispatch) == {"sent": 2}
+    assert max(smtp.mailbox.per_address.values()) == 1
+
+
+def test_a_chunk_taken_up_again_leaves_those_alone_who_wait_in_another_one(smtp, people, dispatch):
+    """Its worker died after the first batch could not be sent, and all of that batch moved on to a new chunk."""
+    members = people(4)
+    ids = list(members)
+    dispatches.start(dispatch=dispatch, members=members)
+    chunk = Chunk.objects.get()
+    Delivery.objects.bulk_create(
+        Delivery(dispatch=dispatch, chunk=chunk, profile_id=id, status=DeliveryStatus.RETRY, retry_at=timezone.now())
+        for id in ids[:2]
+    )
+    dispatches.retry_due()
+    assert not chunk.deliveries.exists()
+    assert sending.send_chunk(chunk_id=chunk.pk)
+    assert statuses(dispatch) == {"retry": 2, "sent": 2}
+    drain()
+    assert statuses(dispatch) == {"sent": 4}
+    assert max(smtp.mailbox.per_address.values()) == 1
 
 
 def test_a_worker_that_died_leaves_its_batch_uncertain_and_the_rest_goes_out(smtp, people, dispatch):

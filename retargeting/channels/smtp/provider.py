@@ -13,7 +13,8 @@ from email.utils import formatdate, make_msgid, parseaddr
 
 from django import forms
 
-from retargeting.channels.adapter import Outcome, OutgoingMessage, Provider, Result
+from retargeting.channels.adapter import Outcome, OutgoingMessage, PacedSettings, Provider, Result
+from retargeting.channels.fields import SecretField
 from retargeting.conditions.nodes import Channel
 from retargeting.profiles.models import SuppressionReason
 
@@ -23,12 +24,14 @@ MAILBOX_GONE = {550, 551, 553}  # RFC 5321, 4.2.3: mailbox unavailable, not loca
 SECURITY = [("none", "None"), ("starttls", "STARTTLS"), ("tls", "TLS from the start")]
 
 
-class SmtpSettings(forms.Form):
+class SmtpSettings(PacedSettings):
     host = forms.CharField(max_length=255)
     port = forms.IntegerField(min_value=1, max_value=65535, initial=587)
     security = forms.ChoiceField(choices=SECURITY, initial="starttls")
     username = forms.CharField(max_length=255, required=False)
-    password = forms.CharField(max_length=255, required=False, widget=forms.PasswordInput(render_value=True))
+    password = SecretField(max_length=255, required=False, strip=False)
+
+    field_order = ["host", "port", "security", "username", "password", "rate"]
 
 
 class SmtpProvider(Provider):
@@ -38,7 +41,7 @@ class SmtpProvider(Provider):
     batch_size = 50
     settings_form = SmtpSettings
 
-    def send(self, messages: Sequence[OutgoingMessage]) -> list[Outcome]:
+    def deliver(self, messages: Sequence[OutgoingMessage]) -> list[Outcome]:
         try:
             server = self._connect()
         except (OSError, smtplib.SMTPException) as error:
@@ -72,7 +75,7 @@ class SmtpProvider(Provider):
             if lost is None and server.sock is None:
                 lost = "the server closed the connection"
             if lost is not None:
-                yield Outcome(Result.RETRY, detail=lost)
+                yield Outcome(Result.RETRY, detail=lost, attempted=False)
                 continue
             try:
                 yield self._one(server, message)

@@ -1,0 +1,246 @@
+"""How fast a campaign goes out: `python -m benchmarks.sending`, or `make bench-send`.
+
+Starts the product's own workers, clock and index on an embedded PostgreSQL of their own, fills it with people,
+launches a campaign to all of them, and measures from there to the last `sent` that is recorded. Then sends to some of
+them again in this process, to tell where the time goes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from benchmarks import database, machine
+
+PART = 50_000
+SPLIT_OVER = 50_000
+PARTS = ("audience", "claim", "people", "render", "provider", "record")
+WORKERS = 2
+CONTENT = {
+    "push": {"title": "Hi {{ first_name | default: 'there' }}", "body": "20% off in {{ city }}, until Sunday.",
+             "link": "https://shop.example/sale"},
+    "email": {"subject": "20% off, {{ first_name | default: 'friend' }}",
+              "html": "<p>Hi {{ first_name }}, <a href='https://shop.example/sale'>have a look</a>.</p>"},
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Case:
+    """One provider on one channel, and what it must reach."""
+
+    name: str
+    channel: str
+    people: int
+    goal: int
+    serve: Callable[[], Any]
+
+
+@dataclass
+class Figures:
+    seconds: float = 0.0
+    preparing: float = 0.0
+    sent: int = 0
+    memory: list[int] = field(default_factory=list)
+    split: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def rate(self) -> float:
+        return self.sent / self.seconds if self.seconds else 0.0
+
+
+@contextmanager
+def sandbox() -> Iterator[dict[str, Any]]:
+    yield {"provider": "sandbox"}
+
+
+@contextmanager
+def smtp() -> Iterator[dict[str, Any]]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = subprocess.Popen([sys.executable, "-m", "benchmarks.mailsink", str(port)], cwd=database.ROOT)
+    try:
+        settings = {"host": "127.0.0.1", "port": port, "security": "none"}
+        yield {"provider": "smtp", "settings": settings, "sender": "Shop <shop@example.com>"}
+    finally:
+        server.terminate()
+        server.wait()
+
+
+CASES = {
+    "sandbox": Case("push through the sandbox", "push", 1_000_000, 10_000, sandbox),
+    "smtp": Case("email through SMTP", "email", 100_000, 1_000, smtp),
+}
+
+
+def load(people: int) -> None:
+    """People with a name, a city, a push token and an email address."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        for first in range(1, people + 1, PART):
+            last = min(first + PART - 1, people)
+            cursor.execute(
+                """
+                INSERT INTO profiles_profile
+                    (id, external_id, attributes, language, time_zone, created_at, updated_at)
+                SELECT n, 'person-' || n, jsonb_build_object('first_name', 'Name' || n, 'city', 'Town' || n %% 100),
+                    'en', '', now(), now()
+                FROM generate_series(%s, %s) AS n
+                """,
+                [first, last],
+            )
+            for channel, address in (("push", "'token-' || n"), ("email", "'p' || n || '@example.com'")):
+                cursor.execute(
+                    "INSERT INTO profiles_address (profile_id, channel, address, subscribed, created_at, updated_at) "
+                    f"SELECT n, %s, {address}, true, now(), now() FROM generate_series(%s, %s) AS n",
+                    [channel, first, last],
+                )
+        cursor.execute("VACUUM ANALYZE")
+
+
+@contextmanager
+def product() -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Workers, clock and index as `manage.py up` starts them."""
+    manage = [sys.executable, str(database.ROOT / "manage.py")]
+    environment = {**os.environ, "RETARGETING_WORKERS": str(WORKERS), "LOG_LEVEL": "ERROR"}
+    started = [
+        subprocess.Popen([*manage, *command], env=environment, start_new_session=True)
+        for command in (["workers"], ["clock"], ["fold_events", "--follow"])
+    ]
+    try:
+        yield started
+    finally:
+        for process in started:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def memory_of(processes: list[subprocess.Popen[bytes]]) -> int:
+    """Bytes that the product's processes have to themselves, together."""
+    total = 0
+    for process in processes:
+        for member in (psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)):
+            try:
+                total += member.memory_full_info().uss
+            except psutil.Error:
+                continue
+    return total
+
+
+def draft(case: Case) -> Any:
+    from campaigns.actions import create_campaign
+
+    return create_campaign(actor=None, name=case.name, channel=case.channel, content=CONTENT[case.channel])
+
+
+def measure(case: Case, people: int) -> Figures:
+    from campaigns.actions import launch
+    from campaigns.models import Campaign
+    from retargeting.messaging.models import Delivery, Dispatch
+
+    figures = Figures()
+    with product() as processes:
+        time.sleep(3)  # until they have started: that is not what is measured
+        campaign = draft(case)
+        began = time.time()
+        run = launch(actor=None, campaign=campaign)
+        deadline = time.monotonic() + 1200
+        while Campaign.objects.get(pk=campaign.pk).status != "completed":
+            assert time.monotonic() < deadline, "it did not end in twenty minutes"
+            figures.memory.append(memory_of(processes))
+            time.sleep(1)
+    dispatch = Dispatch.objects.get(pk=run.dispatch_id)
+    assert dispatch.finished_at
+    assert dispatch.started_at
+    figures.seconds = dispatch.finished_at.timestamp() - began
+    figures.preparing = dispatch.started_at.timestamp() - began
+    figures.sent = Delivery.objects.filter(dispatch=dispatch, status="sent").count()
+    assert figures.sent == people, f"{figures.sent:,} of {people:,} were sent"
+    return figures
+
+
+def split(case: Case, people: int) -> dict[str, float]:
+    """Where the time of one worker goes, in microseconds a message."""
+    from campaigns.actions import cancel, launch
+    from campaigns.tasks import prepare_run
+    from retargeting.messaging import sending, stopwatch
+    from retargeting.messaging.models import Chunk, Delivery
+
+    campaign = draft(case)
+    run = launch(actor=None, campaign=campaign)
+    stopwatch.seconds.clear()
+    prepare_run(run.pk)
+    audience = stopwatch.seconds.pop("audience") / people
+    began, sent = time.perf_counter(), 0
+    for chunk_id in Chunk.objects.filter(dispatch=run.dispatch_id).values_list("pk", flat=True):
+        if sent < SPLIT_OVER:
+            sending.send_chunk(chunk_id=chunk_id)
+            sent = Delivery.objects.filter(dispatch=run.dispatch_id).count()
+    whole = (time.perf_counter() - began) / sent
+    if sent < people:
+        cancel(actor=None, campaign=campaign)
+    parts = {"audience": audience, **{name: stopwatch.seconds[name] / sent for name in PARTS[1:]}}
+    parts["other"] = max(0.0, whole - sum(stopwatch.seconds[name] / sent for name in PARTS[1:]))
+    return {name: value * 1e6 for name, value in parts.items()}
+
+
+def show(case: Case, figures: Figures) -> None:
+    reached = "reached" if figures.rate >= case.goal else "NOT reached"
+    print(f"{case.name}: {figures.sent:,} in {figures.seconds:.1f} s, {figures.rate:,.0f} a second")
+    print(f"  goal of {case.goal:,} a second {reached}; the audience took {figures.preparing:.1f} s of it")
+    quarter = max(1, len(figures.memory) // 4)
+    early, late = max(figures.memory[:quarter], default=0), max(figures.memory[-quarter:], default=0)
+    print(f"  memory of all processes: {early / 1e6:,.0f} MB in the first quarter, {late / 1e6:,.0f} MB in the last")
+    print("  one worker, µs a message: " + ", ".join(f"{name} {value:.1f}" for name, value in figures.split.items()))
+
+
+def run(case: Case, people: int) -> Figures:
+    from django.core.management import call_command
+
+    from retargeting.channels.models import ChannelConfig
+
+    call_command("migrate", verbosity=0)
+    load(people)
+    with case.serve() as settings:
+        ChannelConfig.objects.update_or_create(channel=case.channel, defaults=settings)
+        figures = measure(case, people)
+        figures.split = split(case, people)
+    return figures
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
+    parser.add_argument("--people", type=int, help="instead of as many as each case has")
+    options = parser.parse_args()
+    if len(options.cases) > 1:  # each with a database of its own
+        more = ["--people", str(options.people)] if options.people else []
+        for name in options.cases:
+            subprocess.run([sys.executable, "-m", "benchmarks.sending", "--cases", name, *more], check=True)
+        return
+    case = CASES[options.cases[0]]
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
+        server = database.start(folder)
+        stack.callback(server.remove)
+        stack.callback(server.release)
+        print(", ".join(f"{name} {fact}" for name, fact in machine.facts().items()))
+        show(case, run(case, options.people or case.people))
+
+
+if __name__ == "__main__":
+    main()

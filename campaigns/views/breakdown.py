@@ -1,0 +1,83 @@
+"""The report by language or address domain, and the files that spreadsheets read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.http import Http404, HttpRequest, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, render
+from django.utils.http import content_disposition_header
+from django.views.decorators.http import require_safe
+
+from campaigns.breakdown import TRAITS, breakdown, columns_of, traits_of
+from campaigns.models import Campaign
+from campaigns.views.report import opens_of
+from retargeting.messaging.models import Delivery
+from retargeting.profiles.imports.files import csv_line
+from retargeting.profiles.models import Profile
+
+AT_A_TIME = 2000
+
+
+@require_safe
+def by_trait(request: HttpRequest, pk: int, trait: str) -> HttpResponseBase:
+    """A table with a row for each value, most people first; `?as=csv` gives it as a file."""
+    campaign = get_object_or_404(Campaign, pk=pk)
+    chosen = TRAITS.get(trait)
+    if chosen is None or chosen not in traits_of(campaign):
+        raise Http404("This campaign has no such breakdown.")
+    rows, columns = breakdown(campaign, chosen, opens=opens_of(request)), columns_of(campaign)
+    if request.GET.get("as") == "csv":
+        lines = [[row.value, *(str(row.people[key]) for key in columns)] for row in rows]
+        return _file(f"{campaign.name} by {chosen.label.lower()}", [chosen.label.lower(), *columns], iter(lines))
+    context = {
+        "campaign": campaign,
+        "trait": chosen,
+        "traits": traits_of(campaign),
+        "opens": opens_of(request),
+        "columns": columns,
+        "rows": [(row.value, row.people["sent"], [(row.people[key], _percent(row.share(key))) for key in columns[1:]])
+                 for row in rows],
+    }  # fmt: skip
+    return render(request, "campaigns/breakdown.html", context)
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.1f} %"
+
+
+@require_safe
+def deliveries_file(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """Every delivery of the campaign as a file, with why it was skipped or failed."""
+    campaign = get_object_or_404(Campaign, pk=pk)
+    columns = ["person", "address", "status", "reason", "detail", "changed at"]
+    return _file(f"{campaign.name} deliveries", columns, _deliveries(campaign))
+
+
+def _deliveries(campaign: Campaign) -> Iterator[list[str]]:
+    last = 0
+    while True:
+        found = Delivery.objects.filter(dispatch__orchestration=campaign.pk, pk__gt=last).order_by("pk")[:AT_A_TIME]
+        page = list(found)
+        if not page:
+            return
+        ids = [delivery.profile_id for delivery in page]
+        names = dict(Profile.objects.filter(pk__in=ids).values_list("pk", "external_id"))
+        for delivery in page:
+            name, at = names.get(delivery.profile_id, ""), delivery.updated_at.isoformat(timespec="seconds")
+            yield [name, delivery.address, delivery.status, delivery.reason, delivery.detail, at]
+        last = page[-1].pk
+
+
+def _file(name: str, columns: list[str], lines: Iterator[list[str]]) -> HttpResponseBase:
+    def text() -> Iterator[str]:
+        yield "\ufeff" + csv_line(columns)  # spreadsheets take it for UTF-8 by the first character
+        for line in lines:
+            yield csv_line(line)
+
+    return StreamingHttpResponse(
+        text(),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": content_disposition_header(True, f"{name}.csv")},
+    )
