@@ -53,12 +53,12 @@ def take(receipts: Sequence[Receipt]) -> None:
 
 def sign_delivery(provider: str, delivery_id: int) -> str:
     """The delivery in an address that a provider calls back."""
-    return Signer(salt=f"retargeting.channels.{provider}", sep="-").sign(str(delivery_id))
+    return Signer(salt=f"retargeting.channels.{provider}", sep=".").sign(str(delivery_id))
 
 
 def read_delivery(provider: str, value: str) -> int:
     """Raises BadSignature for what `sign_delivery` did not make."""
-    text = Signer(salt=f"retargeting.channels.{provider}", sep="-").unsign(value)
+    text = Signer(salt=f"retargeting.channels.{provider}", sep=".").unsign(value)
     if not text.isdecimal():
         raise BadSignature("not a delivery")
     return int(text)

@@ -10,6 +10,7 @@ import pytest
 
 from tests.channels.fcm_server import FcmServer
 from tests.channels.push_service import Browser, PushService
+from tests.channels.sms_servers import GatewayServer, TwilioServer
 from tests.messaging.mailserver import MailServer
 
 NOBODY_THERE = "http://127.0.0.1:1"
@@ -38,6 +39,8 @@ STAGES: dict[str, Stage] = {
         lambda server, index: server.browser(f"p{index}").subscription.address,
         astray=lambda index: Browser(f"{NOBODY_THERE}/{index}").subscription.address,
     ),
+    "twilio": Stage(TwilioServer, lambda server, index: f"+3361234567{index}", {"endpoint": NOBODY_THERE}),
+    "gateway": Stage(GatewayServer, lambda server, index: f"+3361234567{index}", {"url": NOBODY_THERE}),
     "smtp": Stage(MailServer, lambda server, index: f"p{index}@example.com", {"host": "127.0.0.1", "port": 1}),
 }
 """A new provider adds its line here."""
