@@ -89,7 +89,7 @@ class TwilioProvider(HttpProvider, Receiver):
         document = document if isinstance(document, dict) else {}
         if 200 <= answer.status < 300:
             return Outcome(Result.ACCEPTED, provider_id=str(document.get("sid", "")))
-        code, detail = document.get("code"), answer.words
+        code, detail = _code(document.get("code")), answer.words
         if code in NO_NUMBER:
             return Outcome(Result.PERMANENT, detail=detail, suppress=SuppressionReason.INVALID)
         if code == ANSWERED_STOP:
@@ -135,6 +135,10 @@ class TwilioProvider(HttpProvider, Receiver):
                 address=address,
                 consent=not stop,
             )
+
+
+def _code(value: object) -> int:
+    return value if isinstance(value, int) else 0
 
 
 def signature(secret: str, url: str, form: dict[str, str]) -> str:
