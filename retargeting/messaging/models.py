@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import models
+from django.utils import timezone
 
 from retargeting.orchestrations.models import MessageStep, Orchestration
 from retargeting.profiles.models import CHANNEL_CHOICES
@@ -164,3 +165,18 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.dispatch_id} to {self.profile_id}: {self.status}"
+
+
+class HeldClick(models.Model):
+    """A click that is not an event yet: it waits to see whether the other links are followed at the same time."""
+
+    dispatch = models.ForeignKey(Dispatch, on_delete=models.CASCADE, related_name="+")
+    profile_id = models.IntegerField()
+    url = models.TextField()
+    clicked_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes = [models.Index(fields=["clicked_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.profile_id} to {self.url}"
