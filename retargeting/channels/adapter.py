@@ -137,6 +137,9 @@ class Refused(Exception):
 class Receiver(ABC):
     """Mixed into a provider that calls back."""
 
+    hook_belongs: ClassVar[str] = ""
+    """For admins: where in the provider's settings our address goes. Empty where each message carries its own."""
+
     @abstractmethod
     def receive(self, request: HttpRequest, token: str) -> HttpResponse:
         """Take what the provider says, checked. Raises Refused, or BadSignature for a `token` that is not ours."""

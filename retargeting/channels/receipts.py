@@ -21,6 +21,7 @@ class Receipt:
 
     Names its delivery, or only an address where nobody knows of which message the answer is. `suppress` asks that the
     address is not used again; `consent` is what the person has said about being written to, None if nothing.
+    `second_hand` is what we see ourselves as a rule, such as an open: it counts where we have not.
     """
 
     key: str
@@ -32,6 +33,7 @@ class Receipt:
     machine: bool = False
     suppress: SuppressionReason | None = None
     consent: bool | None = None
+    second_hand: bool = False
 
 
 Listener = Callable[[Sequence[Receipt]], None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from retargeting.channels.adapter import Provider
+from retargeting.channels.esp.provider import EspProvider
 from retargeting.channels.fcm.provider import FcmProvider
 from retargeting.channels.gateway.provider import GatewayProvider
 from retargeting.channels.in_app.provider import InAppProvider
@@ -21,6 +22,7 @@ PROVIDERS: dict[str, type[Provider]] = {
         FcmProvider,
         WebPushProvider,
         SmtpProvider,
+        EspProvider,
         TwilioProvider,
         GatewayProvider,
         InAppProvider,

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.channels.email_services import PostmarkServer
 from tests.channels.fcm_server import FcmServer
 from tests.channels.push_service import Browser, PushService
 from tests.channels.sms_servers import GatewayServer, TwilioServer
@@ -41,6 +42,7 @@ STAGES: dict[str, Stage] = {
     ),
     "twilio": Stage(TwilioServer, lambda server, index: f"+3361234567{index}", {"endpoint": NOBODY_THERE}),
     "gateway": Stage(GatewayServer, lambda server, index: f"+3361234567{index}", {"url": NOBODY_THERE}),
+    "esp": Stage(PostmarkServer, lambda server, index: f"p{index}@example.com", {"endpoint": NOBODY_THERE}),
     "smtp": Stage(MailServer, lambda server, index: f"p{index}@example.com", {"host": "127.0.0.1", "port": 1}),
 }
 """A new provider adds its line here."""

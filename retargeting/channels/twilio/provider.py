@@ -58,6 +58,7 @@ class TwilioProvider(HttpProvider, Receiver):
     channels = frozenset({Channel.SMS})
     batch_size = 100
     settings_form = TwilioSettings
+    hook_belongs = "It goes into Twilio's settings of the number, under A message comes in"
 
     def prepare(self) -> None:
         settings = self.config.settings
