@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from retargeting.channels.adapter import Provider
+from retargeting.channels.apns.provider import ApnsProvider
 from retargeting.channels.esp.provider import EspProvider
 from retargeting.channels.fcm.provider import FcmProvider
 from retargeting.channels.gateway.provider import GatewayProvider
@@ -20,6 +21,7 @@ PROVIDERS: dict[str, type[Provider]] = {
     for provider in (
         SandboxProvider,
         FcmProvider,
+        ApnsProvider,
         WebPushProvider,
         SmtpProvider,
         EspProvider,

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.channels.apns_server import ApnsServer, device
 from tests.channels.email_services import PostmarkServer
 from tests.channels.fcm_server import FcmServer
 from tests.channels.push_service import Browser, PushService
@@ -35,6 +36,7 @@ STAGES: dict[str, Stage] = {
     "sandbox": Stage(),
     "in_app": Stage(),
     "fcm": Stage(FcmServer, unreachable={"endpoint": NOBODY_THERE}),
+    "apns": Stage(ApnsServer, lambda server, index: f"apns:{device(index)}", unreachable={"endpoint": NOBODY_THERE}),
     "webpush": Stage(
         PushService,
         lambda server, index: server.browser(f"p{index}").subscription.address,
