@@ -222,6 +222,9 @@ LEASE_SECONDS = number("RETARGETING_LEASE_SECONDS", 60)
 # When a message that a provider could not take is tried again; each further attempt waits twice as long.
 FIRST_RETRY_SECONDS = number("RETARGETING_FIRST_RETRY_SECONDS", 30)
 
+# Opens and clicks so soon after the send are a machine's, and so are those on several links so close together.
+MACHINE_SECONDS = number("RETARGETING_MACHINE_SECONDS", 5, minimum=0)
+
 # How often one visitor of a site may call the server from the web SDK.
 SDK_RATE = os.environ.get("SDK_RATE") or "120/min"
 # Whether addresses that others name (Web Push) may lie in our own network, and be http. For development only.

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from django import forms
+from django.http import HttpRequest, HttpResponse
 
 from retargeting.channels import health
 from retargeting.channels.models import ChannelConfig
@@ -128,6 +129,21 @@ class Provider(ABC):
     @abstractmethod
     def deliver(self, messages: Sequence[OutgoingMessage]) -> list[Outcome]:
         """Hand `messages`, at least one, to the provider and return one outcome for each, in their order."""
+
+
+class Refused(Exception):
+    """A call that does not prove where it comes from, or makes no sense."""
+
+
+class Receiver(ABC):
+    """Mixed into a provider that calls back."""
+
+    hook_belongs: ClassVar[str] = ""
+    """For admins: where in the provider's settings our address goes. Empty where each message carries its own."""
+
+    @abstractmethod
+    def receive(self, request: HttpRequest, token: str) -> HttpResponse:
+        """Take what the provider says, checked. Raises Refused, or BadSignature for a `token` that is not ours."""
 
 
 def _put_off(number: int, detail: str, seconds: float) -> list[Outcome]:

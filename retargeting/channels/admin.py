@@ -8,6 +8,8 @@ from django.http import HttpRequest
 
 from retargeting.accounts.permissions import actor_of
 from retargeting.channels import actions
+from retargeting.channels.adapter import Receiver
+from retargeting.channels.callbacks import callback_url
 from retargeting.channels.forms import ChannelForm
 from retargeting.channels.models import ChannelConfig
 from retargeting.channels.registry import PROVIDERS, config_of, providers_for
@@ -36,6 +38,9 @@ class ChannelAdmin(admin.ModelAdmin):
             names = [f"{provider.key}-{name}" for name in provider.settings_form.base_fields]
             if names:
                 note = "Counts when this is the chosen provider."
+                if obj and issubclass(provider, Receiver) and provider.hook_belongs:
+                    address = callback_url(obj.channel, provider.key)
+                    note = f"{note} It tells us what became of messages at {address}. {provider.hook_belongs}."
                 fieldsets.append((provider.label, {"fields": names, "description": note}))
         return fieldsets
 

@@ -21,6 +21,7 @@ class Receipt:
 
     Names its delivery, or only an address where nobody knows of which message the answer is. `suppress` asks that the
     address is not used again; `consent` is what the person has said about being written to, None if nothing.
+    `second_hand` is what we see ourselves as a rule, such as an open: it counts where we have not.
     """
 
     key: str
@@ -32,6 +33,7 @@ class Receipt:
     machine: bool = False
     suppress: SuppressionReason | None = None
     consent: bool | None = None
+    second_hand: bool = False
 
 
 Listener = Callable[[Sequence[Receipt]], None]
@@ -53,12 +55,12 @@ def take(receipts: Sequence[Receipt]) -> None:
 
 def sign_delivery(provider: str, delivery_id: int) -> str:
     """The delivery in an address that a provider calls back."""
-    return Signer(salt=f"retargeting.channels.{provider}", sep="-").sign(str(delivery_id))
+    return Signer(salt=f"retargeting.channels.{provider}", sep=".").sign(str(delivery_id))
 
 
 def read_delivery(provider: str, value: str) -> int:
     """Raises BadSignature for what `sign_delivery` did not make."""
-    text = Signer(salt=f"retargeting.channels.{provider}", sep="-").unsign(value)
+    text = Signer(salt=f"retargeting.channels.{provider}", sep=".").unsign(value)
     if not text.isdecimal():
         raise BadSignature("not a delivery")
     return int(text)

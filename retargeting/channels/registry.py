@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 from retargeting.channels.adapter import Provider
+from retargeting.channels.apns.provider import ApnsProvider
+from retargeting.channels.esp.provider import EspProvider
 from retargeting.channels.fcm.provider import FcmProvider
+from retargeting.channels.gateway.provider import GatewayProvider
 from retargeting.channels.in_app.provider import InAppProvider
 from retargeting.channels.models import ChannelConfig
 from retargeting.channels.sandbox.provider import SandboxProvider
 from retargeting.channels.smtp.provider import SmtpProvider
+from retargeting.channels.twilio.provider import TwilioProvider
 from retargeting.channels.webpush.encryption import public_key_of
 from retargeting.channels.webpush.provider import WebPushProvider
 from retargeting.conditions.nodes import Channel
 
 PROVIDERS: dict[str, type[Provider]] = {
-    provider.key: provider for provider in (SandboxProvider, FcmProvider, WebPushProvider, SmtpProvider, InAppProvider)
+    provider.key: provider
+    for provider in (
+        SandboxProvider,
+        FcmProvider,
+        ApnsProvider,
+        WebPushProvider,
+        SmtpProvider,
+        EspProvider,
+        TwilioProvider,
+        GatewayProvider,
+        InAppProvider,
+    )
 }
 
 

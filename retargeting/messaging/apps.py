@@ -9,7 +9,17 @@ class MessagingConfig(AppConfig):
     def ready(self) -> None:
         from retargeting import clock
         from retargeting.channels import receipts as told
-        from retargeting.messaging import actions, caps, concerns, dispatches, eligibility, quiet, receipts, withheld
+        from retargeting.messaging import (
+            actions,
+            caps,
+            clicks,
+            concerns,
+            dispatches,
+            eligibility,
+            quiet,
+            receipts,
+            withheld,
+        )
         from retargeting.messaging.models import SkipReason
         from retargeting.profiles import erasure
         from retargeting.web import panels
@@ -17,6 +27,7 @@ class MessagingConfig(AppConfig):
         erasure.register(actions.scrub)
         told.on_receipts(receipts.record)
         panels.watch(concerns.failing_channels)
+        clock.every(1, clicks.judge_held)
         clock.every(1, dispatches.recover_expired_leases)
         clock.every(2, dispatches.wake_forgotten)
         clock.every(5, dispatches.finish_forgotten)

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.utils import timezone
 
 from retargeting.orchestrations.models import Label, MessageStep, Orchestration
 from retargeting.profiles.models import CHANNEL_CHOICES
@@ -288,3 +289,18 @@ class ControlGroup(models.Model):
 
     def __str__(self) -> str:
         return f"Control group of {self.percent} %"
+
+
+class HeldClick(models.Model):
+    """A click that is not an event yet: it waits to see whether the other links are followed at the same time."""
+
+    dispatch = models.ForeignKey(Dispatch, on_delete=models.CASCADE, related_name="+")
+    profile_id = models.IntegerField()
+    url = models.TextField()
+    clicked_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes = [models.Index(fields=["clicked_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.profile_id} to {self.url}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from django.db import transaction
@@ -13,13 +14,17 @@ from retargeting.conditions.nodes import Interaction
 from retargeting.conditions.operators import INTERACTIONS
 from retargeting.interactions.actions import record_once
 from retargeting.interactions.ingest import MessageEventRow
-from retargeting.interactions.models import EVENTS_BY_CODE
+from retargeting.interactions.models import EVENT_CODES, EVENTS_BY_CODE, MessageEvent
 from retargeting.messaging.deliveries import event_rows
-from retargeting.messaging.models import Delivery, Dispatch
+from retargeting.messaging.machines import came_at_once
+from retargeting.messaging.models import Delivery, Dispatch, HeldClick
 from retargeting.messaging.tracking import Recipient
 from retargeting.profiles.actions import suppress
 from retargeting.profiles.erasure import hold_off_erasure
 from retargeting.profiles.models import Address, Profile
+
+SAME_MOMENT = timedelta(minutes=1)
+"""So far apart may be what we and what a provider say of one open or click."""
 
 
 def event_id(key: str) -> UUID:
@@ -70,8 +75,24 @@ def _events(receipt: Receipt, delivery: Delivery) -> Iterator[MessageEventRow]:
     now = timezone.now()
     at = min(receipt.occurred_at or now, now)
     if receipt.event is not None and receipt.channel in INTERACTIONS[receipt.event].channels:
-        for row in event_rows(delivery.dispatch, receipt.event, [delivery.profile_id], at=at, machine=receipt.machine):
-            yield row._replace(id=event_id(receipt.key), machine=receipt.machine and _can_be_machine(row))
+        machine = receipt.machine
+        if receipt.second_hand:
+            machine = machine or came_at_once(Recipient(delivery.dispatch_id, delivery.profile_id), at)
+        for row in event_rows(delivery.dispatch, receipt.event, [delivery.profile_id], at=at, machine=machine):
+            if not (receipt.second_hand and _seen_here(row)):
+                yield row._replace(id=event_id(receipt.key), machine=machine and _can_be_machine(row))
+
+
+def _seen_here(row: MessageEventRow) -> bool:
+    """Whether the same was recorded, or waits to be, at about the same time: then it is told a second time."""
+    about = (row.occurred_at - SAME_MOMENT, row.occurred_at + SAME_MOMENT)
+    if row.event == EVENT_CODES[Interaction.CLICKED]:
+        held = HeldClick.objects.filter(dispatch__step=row.step_id, profile_id=row.profile_id)
+        if held.filter(clicked_at__range=about).exists():
+            return True
+    return MessageEvent.objects.filter(
+        profile_id=row.profile_id, step_id=row.step_id, event=row.event, occurred_at__range=about
+    ).exists()
 
 
 def _can_be_machine(row: MessageEventRow) -> bool:

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from retargeting.conditions.nodes import Interaction
 from retargeting.messaging.actions import record_reaction, unsubscribe
+from retargeting.messaging.clicks import record_click
 from retargeting.messaging.machines import is_machine
 from retargeting.messaging.receipts import record_report
 from retargeting.messaging.tracking import Recipient, read_token
@@ -31,7 +32,8 @@ def _recipient(purpose: str, token: str, url: str = "") -> Recipient:
 @require_safe
 def open_pixel(request: HttpRequest, token: str) -> HttpResponse:
     """An open. Every fetch counts: reading twice is two opens."""
-    record_reaction(recipient=_recipient("open", token), event=Interaction.OPENED, machine=is_machine(request))
+    recipient = _recipient("open", token)
+    record_reaction(recipient=recipient, event=Interaction.OPENED, machine=is_machine(request, recipient))
     return HttpResponse(PIXEL, content_type="image/gif", headers={"Cache-Control": "no-store"})
 
 
@@ -40,7 +42,8 @@ def open_pixel(request: HttpRequest, token: str) -> HttpResponse:
 def click(request: HttpRequest, token: str) -> HttpResponse:
     """A click, and on to where the link leads. The address is part of what was signed."""
     url = request.GET.get("to", "")
-    record_reaction(recipient=_recipient("click", token, url), event=Interaction.CLICKED, machine=is_machine(request))
+    recipient = _recipient("click", token, url)
+    record_click(recipient=recipient, url=url, machine=is_machine(request, recipient))
     response = HttpResponseRedirect(url)
     response["Cache-Control"] = "no-store"
     return response

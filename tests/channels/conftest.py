@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from tests.channels.apns_server import ApnsServer, device
+from tests.channels.email_services import PostmarkServer
 from tests.channels.fcm_server import FcmServer
 from tests.channels.push_service import Browser, PushService
+from tests.channels.sms_servers import GatewayServer, TwilioServer
 from tests.messaging.mailserver import MailServer
 
 NOBODY_THERE = "http://127.0.0.1:1"
@@ -33,11 +36,15 @@ STAGES: dict[str, Stage] = {
     "sandbox": Stage(),
     "in_app": Stage(),
     "fcm": Stage(FcmServer, unreachable={"endpoint": NOBODY_THERE}),
+    "apns": Stage(ApnsServer, lambda server, index: f"apns:{device(index)}", unreachable={"endpoint": NOBODY_THERE}),
     "webpush": Stage(
         PushService,
         lambda server, index: server.browser(f"p{index}").subscription.address,
         astray=lambda index: Browser(f"{NOBODY_THERE}/{index}").subscription.address,
     ),
+    "twilio": Stage(TwilioServer, lambda server, index: f"+3361234567{index}", {"endpoint": NOBODY_THERE}),
+    "gateway": Stage(GatewayServer, lambda server, index: f"+3361234567{index}", {"url": NOBODY_THERE}),
+    "esp": Stage(PostmarkServer, lambda server, index: f"p{index}@example.com", {"endpoint": NOBODY_THERE}),
     "smtp": Stage(MailServer, lambda server, index: f"p{index}@example.com", {"host": "127.0.0.1", "port": 1}),
 }
 """A new provider adds its line here."""

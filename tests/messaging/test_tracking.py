@@ -1,20 +1,30 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from urllib.parse import urlsplit
 
 import pytest
+import time_machine
+from django.db.models import F
 
 from retargeting.conditions.nodes import Interaction
 from retargeting.interactions.models import MessageEvent
-from retargeting.messaging import dispatches, tracking
+from retargeting.messaging import clicks, dispatches, machines, tracking
+from retargeting.messaging.models import Delivery, HeldClick
 from retargeting.messaging.tracking import Recipient
-from retargeting.profiles.models import Address
+from retargeting.profiles.actions import erase
+from retargeting.profiles.models import Address, Profile
 from tests.messaging.test_sending import drain
 
 pytestmark = pytest.mark.django_db
 
+GMAIL_AHEAD = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/42.0.2311.135"
+    " Safari/537.36 Edge/12.246 Mozilla/5.0"
+)
+GMAIL_READ = "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)"
 READER = {"HTTP_USER_AGENT": "Mozilla/5.0 (X11; Linux x86_64) Thunderbird/128.0"}
 
 
@@ -23,10 +33,17 @@ def links(smtp, people, dispatch) -> dict[str, str]:
     """The addresses in a mail that somebody got: open, click, unsubscribe, without the host."""
     dispatches.start(dispatch=dispatch, members=people(1))
     drain()
+    Delivery.objects.update(updated_at=F("updated_at") - timedelta(minutes=1))  # nobody reads it at once
     html = smtp.mailbox.to("p0@example.com").get_body(("html",)).get_content()
     urls = [unescape(url) for url in re.findall(r'(?:href|src)="([^"]+)"', html)]
     paths = [urlsplit(url)._replace(scheme="", netloc="").geturl() for url in urls]
     return {name: next(path for path in paths if path.startswith(f"/t/{name}/")) for name in ("o", "c", "u")}
+
+
+def later(seconds: float = 6) -> int:
+    """What the clock does some seconds after the clicks that were made so far."""
+    HeldClick.objects.update(clicked_at=F("clicked_at") - timedelta(seconds=seconds))
+    return clicks.judge_held()
 
 
 def recorded() -> list[tuple[Interaction, bool]]:
@@ -45,6 +62,8 @@ def test_a_click_is_recorded_and_leads_to_where_the_link_said(client, links):
     response = client.get(links["c"], **READER)
     assert response.status_code == 302
     assert response["Location"] == "https://shop.example/sale?a=1&b=2"
+    assert recorded() == []
+    assert later() == 1
     assert recorded() == [(Interaction.CLICKED, False)]
 
 
@@ -56,11 +75,103 @@ def test_a_click_is_recorded_and_leads_to_where_the_link_said(client, links):
         ("get", {}),
         ("get", {**READER, "HTTP_SEC_PURPOSE": "prefetch"}),
         ("get", {"HTTP_USER_AGENT": "Slackbot-LinkExpanding 1.0"}),
+        ("get", {"HTTP_USER_AGENT": "Mozilla/5.0"}),
+        ("get", {"HTTP_USER_AGENT": GMAIL_AHEAD}),
     ],
 )
 def test_what_no_reader_did_is_marked_as_done_by_a_machine(client, links, method, headers):
     getattr(client, method)(links["c"], **headers)
     assert recorded() == [(Interaction.CLICKED, True)]
+
+
+def test_an_image_proxy_that_fetches_for_a_reader_is_one(client, links):
+    client.get(links["o"], HTTP_USER_AGENT=GMAIL_READ)
+    assert recorded() == [(Interaction.OPENED, False)]
+
+
+@pytest.mark.parametrize(("link", "event"), [("o", Interaction.OPENED), ("c", Interaction.CLICKED)])
+@pytest.mark.parametrize(("seconds", "machine"), [(4, True), (6, False)])
+def test_what_happens_within_seconds_of_the_send_is_a_machines(client, links, link, event, seconds, machine):
+    sent = datetime(2026, 3, 1, 9, tzinfo=UTC)
+    Delivery.objects.update(updated_at=sent)
+    with time_machine.travel(sent + timedelta(seconds=seconds), tick=False):
+        client.get(links[link], **READER)
+    later()
+    assert recorded() == [(event, machine)]
+
+
+def test_what_happens_before_the_provider_has_answered_is_a_machines(client, links):
+    Delivery.objects.update(status="sending")
+    client.get(links["o"], **READER)
+    assert recorded() == [(Interaction.OPENED, True)]
+
+
+def test_without_the_rule_of_time_everything_counts_at_once(client, links, settings):
+    settings.MACHINE_SECONDS = 0
+    Delivery.objects.update(updated_at=datetime.now(UTC))
+    client.get(links["c"], **READER)
+    assert recorded() == [(Interaction.CLICKED, False)]
+
+
+def follow(client, *urls: str) -> None:
+    recipient = Recipient(Delivery.objects.get().dispatch_id, Delivery.objects.get().profile_id)
+    for url in urls:
+        path = urlsplit(tracking.click_url(recipient, url))
+        assert client.get(f"{path.path}?{path.query}", **READER).status_code == 302
+
+
+def test_who_follows_all_links_at_once_is_a_machine(client, links):
+    follow(client, "https://shop.example/1", "https://shop.example/2", "https://shop.example/3")
+    assert later() == 3
+    assert recorded() == [(Interaction.CLICKED, True)] * 3
+
+
+def test_who_follows_one_link_and_later_another_is_a_person(client, links):
+    follow(client, "https://shop.example/1", "https://shop.example/1")
+    HeldClick.objects.update(clicked_at=F("clicked_at") - timedelta(seconds=3))
+    follow(client, "https://shop.example/2")
+    assert later(1) == 0, "the oldest is not yet old enough"
+    assert later() == 3
+    assert recorded() == [(Interaction.CLICKED, False)] * 3
+
+
+def test_a_click_stands_at_the_moment_at_which_it_was_made(client, links):
+    moment = datetime(2026, 3, 1, 9, tzinfo=UTC)
+    Delivery.objects.update(updated_at=moment - timedelta(hours=1))
+    with time_machine.travel(moment, tick=False):
+        client.get(links["c"], **READER)
+    clicks.judge_held()
+    assert MessageEvent.objects.get(event=4).occurred_at == moment
+
+
+def test_a_held_click_of_somebody_who_was_erased_goes(client, links):
+    client.get(links["c"], **READER)
+    erase(actor=None, profile=Profile.objects.get())
+    assert later() == 0
+    assert not HeldClick.objects.exists()
+
+
+NINE = datetime(2026, 3, 1, 9, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("clicked", "machine"),
+    [
+        ("a0", ""),
+        ("a0 a0.1 a0.2", ""),
+        ("a0 b0.9", "a0 b0.9"),
+        ("a0 b2", ""),
+        ("a0 b2 c4", "a0 b2 c4"),
+        ("a0 b3 c6", ""),
+        ("a0 b60 c60.1 d60.2", "b60 c60.1 d60.2"),
+        ("a0 b0.1 a90", "a0 b0.1"),
+    ],
+)
+def test_only_links_that_are_followed_faster_than_people_do_are_a_burst(clicked, machine):
+    moments = {name: NINE + timedelta(seconds=float(name[1:])) for name in clicked.split()}
+    found = machines.bursts((at, name[0]) for name, at in moments.items())
+    inside = [name for name, at in moments.items() if any(start <= at <= end for start, end in found)]
+    assert " ".join(inside) == machine
 
 
 @pytest.mark.parametrize(
