@@ -31,6 +31,7 @@ def address(name: str, campaign: Campaign) -> str:
         "campaign-create": [],
         "campaigns-label": [],
         "campaign-people": [campaign.pk, "sent"],
+        "campaign-breakdown": [campaign.pk, "language"],
         "campaign-reach": [campaign.pk, "recipients"],
     }
     return reverse(name, args=arguments.get(name, [campaign.pk]))
