@@ -34,7 +34,7 @@ def configure_channel(
         config.provider, config.sender, config.enabled, config.settings = provider, sender, enabled, settings
         config.full_clean()
         config.save()
-        health.start_afresh(config)
+        health.start_afresh(config, [part.key for part in PROVIDERS[provider].parts])
         note(
             actor=actor,
             verb="update",
