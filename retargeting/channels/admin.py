@@ -37,13 +37,15 @@ class ChannelAdmin(admin.ModelAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: ChannelConfig | None = None) -> Any:
         fieldsets: list[Any] = [(None, {"fields": ["enabled", "provider", "sender"]})]
         for provider in providers_for(obj.channel) if obj else []:
-            names = [f"{provider.key}-{name}" for name in provider.settings_form.base_fields]
+            names = [f"{provider.key}-{name}" for name in provider.settings_form().fields]
             if names:
                 note = "Counts when this is the chosen provider."
                 if obj and issubclass(provider, Receiver) and provider.hook_belongs:
                     address = callback_url(obj.channel, provider.key)
                     note = f"{note} It tells us what became of messages at {address}. {provider.hook_belongs}."
-                fieldsets.append((provider.label, {"fields": names, "description": note}))
+                # Those that are not chosen are folded in; Django unfolds one in which something is missing.
+                folded = ["collapse"] if obj and provider.key != obj.provider else []
+                fieldsets.append((provider.label, {"fields": names, "description": note, "classes": folded}))
         return fieldsets
 
     def has_add_permission(self, request: HttpRequest) -> bool:
