@@ -7,7 +7,7 @@ from django.db import transaction
 
 from retargeting.accounts.actions import Actor, note
 from retargeting.channels import health
-from retargeting.channels.models import ChannelConfig, InAppMessage, SandboxMessage
+from retargeting.channels.models import ChannelConfig, InAppMessage, SandboxMessage, Site, identity_secret
 from retargeting.channels.registry import PROVIDERS, config_of
 
 
@@ -34,7 +34,7 @@ def configure_channel(
         config.provider, config.sender, config.enabled, config.settings = provider, sender, enabled, settings
         config.full_clean()
         config.save()
-        health.start_afresh(config)
+        health.start_afresh(config, [part.key for part in PROVIDERS[provider].parts])
         note(
             actor=actor,
             verb="update",
@@ -42,6 +42,32 @@ def configure_channel(
             summary=f"Changed the channel {config}: {', '.join(differences)}.",
         )
     return config
+
+
+@transaction.atomic
+def save_site(*, actor: Actor, site: Site) -> Site:
+    """Raises ValidationError, by field."""
+    new = site.pk is None
+    site.full_clean()
+    site.save()
+    verb, said = ("create", "Created") if new else ("update", "Changed")
+    note(actor=actor, verb=verb, instance=site, summary=f"{said} the site {site}, for {site.origins_in_words}.")
+    return site
+
+
+@transaction.atomic
+def renew_identity(*, actor: Actor, site: Site) -> str:
+    """Give the site another secret, and return it: it is not shown again. Proofs made with the old one end."""
+    site.secrets = identity_secret()
+    site.save(update_fields=["secrets"])
+    note(actor=actor, verb="update", instance=site, summary=f"Made a new secret for the site {site}.")
+    return site.secrets["identity"]
+
+
+@transaction.atomic
+def delete_site(*, actor: Actor, site: Site) -> None:
+    note(actor=actor, verb="delete", instance=site, summary=f"Deleted the site {site}.")
+    site.delete()
 
 
 def scrub(profile_id: int) -> None:

@@ -94,6 +94,8 @@ class Provider(ABC):
     settings_form: ClassVar[type[forms.Form]] = NoSettings
     watched: ClassVar[bool] = True
     """Whether it can be down: then its health is kept."""
+    parts: ClassVar[tuple[type[Provider], ...]] = ()
+    """Providers that it sends through, each with a health of its own."""
 
     def __init__(self, config: ChannelConfig) -> None:
         self.config = config

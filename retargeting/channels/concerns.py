@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from retargeting.channels.models import ChannelConfig, ProviderHealth
+from retargeting.channels.registry import PROVIDERS
 from retargeting.channels.secrets import Unreadable
 from retargeting.web.panels import Concern
 
@@ -25,9 +26,13 @@ def troubled() -> Iterator[Concern]:
         if isinstance(config.settings, Unreadable):
             text = f"The settings of the channel {config} were sealed with another key. Type them anew."
             yield Concern(text, _page(config), level="danger", for_admins=True)
-        elif row := closed.get((config.channel, config.provider)):
-            text = f"Nothing is sent on {config} for the moment: {row.closed_reason}."
-            yield Concern(text, _page(config), level="danger", for_admins=True)
+            continue
+        parts = PROVIDERS[config.provider].parts if config.provider in PROVIDERS else ()
+        names = {config.provider: str(config)} | {part.key: f"{config} through {part.label}" for part in parts}
+        for provider, name in names.items():
+            if row := closed.get((config.channel, provider)):
+                text = f"Nothing is sent on {name} for the moment: {row.closed_reason}."
+                yield Concern(text, _page(config), level="danger", for_admins=True)
 
 
 def _page(config: ChannelConfig) -> str:

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from copy import deepcopy
 from typing import Any
+from urllib.parse import urlsplit
 
 from django import forms
 
 from retargeting.channels.fields import KEPT, SecretField
-from retargeting.channels.models import ChannelConfig
+from retargeting.channels.models import ChannelConfig, Site
 from retargeting.channels.registry import PROVIDERS, providers_for
 
 
@@ -51,3 +52,23 @@ class ChannelForm(forms.ModelForm):
                 self.add_error(chosen.add_prefix(name), [str(error) for error in errors])
             self.settings = chosen.cleaned_data if chosen.is_valid() else {}
         return cleaned
+
+
+class SiteForm(forms.ModelForm):
+    class Meta:
+        model = Site
+        fields = ["name", "origins", "attributes"]
+        widgets = {"origins": forms.Textarea(attrs={"rows": 3}), "attributes": forms.Textarea(attrs={"rows": 3})}
+
+    def clean_origins(self) -> str:
+        """As a browser writes them: anything behind the host would fit no page."""
+        lines = [line.strip().rstrip("/") for line in self.cleaned_data["origins"].splitlines() if line.strip()]
+        for line in lines:
+            parts = urlsplit(line)
+            if (
+                parts.scheme not in {"http", "https"}
+                or not parts.hostname
+                or line != f"{parts.scheme}://{parts.netloc}"
+            ):
+                raise forms.ValidationError(f"{line} is no origin: write https://, the host, and nothing behind it.")
+        return "\n".join(line.lower() for line in lines)

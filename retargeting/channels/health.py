@@ -7,7 +7,7 @@ for half a minute, and twice as long each time that the one batch let through af
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -131,9 +131,9 @@ def forget_old_minutes() -> None:
     ProviderMinute.objects.filter(minute__lt=timezone.now() - KEPT).delete()
 
 
-def start_afresh(config: ChannelConfig) -> None:
+def start_afresh(config: ChannelConfig, parts: Collection[str] = ()) -> None:
     """Somebody has changed the settings: what was wrong may be right now."""
-    ProviderHealth.objects.filter(channel=config.channel, provider=config.provider).update(
+    ProviderHealth.objects.filter(channel=config.channel, provider__in=[config.provider, *parts]).update(
         failed_batches=0, pauses=0, closed_until=None, closed_reason=""
     )
 

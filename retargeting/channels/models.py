@@ -106,6 +106,10 @@ class Site(models.Model):
         return {line.strip().rstrip("/") for line in self.origins.splitlines() if line.strip()}
 
     @property
+    def origins_in_words(self) -> str:
+        return ", ".join(sorted(self.allowed_origins))
+
+    @property
     def allowed_attributes(self) -> set[str]:
         return {line.strip() for line in self.attributes.splitlines() if line.strip()}
 

@@ -9,6 +9,7 @@ from retargeting.channels.fcm.provider import FcmProvider
 from retargeting.channels.gateway.provider import GatewayProvider
 from retargeting.channels.in_app.provider import InAppProvider
 from retargeting.channels.models import ChannelConfig
+from retargeting.channels.push.provider import PushProvider
 from retargeting.channels.sandbox.provider import SandboxProvider
 from retargeting.channels.smtp.provider import SmtpProvider
 from retargeting.channels.twilio.provider import TwilioProvider
@@ -23,6 +24,7 @@ PROVIDERS: dict[str, type[Provider]] = {
         FcmProvider,
         ApnsProvider,
         WebPushProvider,
+        PushProvider,
         SmtpProvider,
         EspProvider,
         TwilioProvider,
@@ -44,8 +46,9 @@ def provider_for(channel: str) -> Provider:
 
 def push_key() -> str | None:
     """The public key with which browsers subscribe to Web Push; None where that is not set up."""
-    settings = config_of(Channel.PUSH).settings
-    private = settings.get("private_key") or settings.get("webpush_private_key")
+    config = config_of(Channel.PUSH)
+    names = {WebPushProvider.key: "private_key", PushProvider.key: "webpush_private_key"}
+    private = config.settings.get(names.get(config.provider, ""))
     return public_key_of(private) if private else None
 
 

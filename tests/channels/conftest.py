@@ -10,7 +10,7 @@ import pytest
 
 from tests.channels.apns_server import ApnsServer, device
 from tests.channels.email_services import PostmarkServer
-from tests.channels.fcm_server import FcmServer
+from tests.channels.fcm_server import FcmAmongOthers, FcmServer
 from tests.channels.push_service import Browser, PushService
 from tests.channels.sms_servers import GatewayServer, TwilioServer
 from tests.messaging.mailserver import MailServer
@@ -37,6 +37,7 @@ STAGES: dict[str, Stage] = {
     "in_app": Stage(),
     "fcm": Stage(FcmServer, unreachable={"endpoint": NOBODY_THERE}),
     "apns": Stage(ApnsServer, lambda server, index: f"apns:{device(index)}", unreachable={"endpoint": NOBODY_THERE}),
+    "push": Stage(FcmAmongOthers, unreachable={"fcm_endpoint": NOBODY_THERE}),
     "webpush": Stage(
         PushService,
         lambda server, index: server.browser(f"p{index}").subscription.address,

@@ -53,6 +53,14 @@ class FcmServer(WebServer):
         return {"service_account": json.dumps(account), "endpoint": self.url}
 
 
+class FcmAmongOthers(FcmServer):
+    """The same with the settings of a channel that other services are on as well."""
+
+    @property
+    def settings(self) -> dict[str, object]:
+        return {"fcm_use": True, **{f"fcm_{name}": value for name, value in super().settings.items()}}
+
+
 def refusal(status: int, canonical: str, code: str | None = None, field: str | None = None, **headers: str) -> Reply:
     details: list[dict[str, Any]] = []
     if code:

@@ -96,6 +96,16 @@ def test_each_answer_has_its_meaning(service, reply, result, wait):
     assert (outcome.result, outcome.retry_after) == (result, wait), outcome.detail
 
 
+def test_a_service_that_asks_to_wait_is_asked_no_further(service):
+    service.answer = lambda request: postmark_error(429, 429, Retry_After="120")
+    messages = [message(f"p{index}@example.com") for index in range(40)]
+    outcomes = through(service).send(messages)
+    assert {outcome.result for outcome in outcomes} == {Result.RETRY}
+    assert len(service.received) == 8, "one on each connection"
+    assert 100 < through(service).send(messages)[0].retry_after <= 120
+    assert len(service.received) == 8
+
+
 @pytest.mark.parametrize("address", ["a@x.example, b@x.example", "a@x.example\r\nBcc: b@x.example", "nothing", ""])
 def test_an_address_that_is_none_or_several_gets_nothing(service, address):
     [outcome] = through(service).send([message(address)])

@@ -20,6 +20,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signing import BadSignature
 from django.http import HttpRequest, HttpResponse
 
+from retargeting.channels import health
 from retargeting.channels.adapter import Outcome, OutgoingMessage, PacedSettings, Provider, Receiver, Refused, Result
 from retargeting.channels.agents import is_program
 from retargeting.channels.callbacks import callback_url
@@ -124,7 +125,11 @@ class EspProvider(Provider, Receiver):
         shares = [messages[start::AT_ONCE] for start in range(min(AT_ONCE, len(messages)))]
         with ThreadPoolExecutor(len(shares)) as pool:
             answered = [list(outcomes) for outcomes in pool.map(lambda share: self._each(share, deadline), shares)]
-        return [answered[place % AT_ONCE][place // AT_ONCE] for place in range(len(messages))]
+        outcomes = [answered[place % AT_ONCE][place // AT_ONCE] for place in range(len(messages))]
+        if wait := max(outcome.retry_after or 0.0 for outcome in outcomes):
+            with health.without_loss():
+                health.hold(self.config, wait, "the provider asked us to wait")
+        return outcomes
 
     def _each(self, messages: Sequence[OutgoingMessage], deadline: float) -> list[Outcome]:
         try:
@@ -146,7 +151,9 @@ class EspProvider(Provider, Receiver):
                 yield Outcome(Result.RETRY, detail=detail, attempted=False)
                 continue
             try:
-                yield self._send(backend, message)
+                outcome = self._send(backend, message)
+                down = outcome.detail if outcome.retry_after else ""
+                yield outcome
             except requests.RequestException as error:
                 down = _said(error)
                 yield Outcome(Result.RETRY if _never_left(error) else Result.UNKNOWN, detail=down)
