@@ -1,8 +1,7 @@
-"""Writes on automations and their message steps. What makes them run is not here yet: they are targets."""
+"""Everything that changes what an automation is. Publishing is in `publishing`, journeys by hand in `moving`."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,21 +9,35 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from automations.models import Automation
-from retargeting.accounts.actions import Actor, note
+from automations.graph import codec
+from automations.graph.nodes import Definition, Message, Step
+from automations.graph.steps import KEY, places_of
+from automations.models import Automation, AutomationStatus, Version
+from automations.versions import current_of, draft_of, edited
+from automations.wording import differences
+from retargeting.accounts.actions import Actor, note, note_changes
 from retargeting.accounts.models import User
+from retargeting.conditions.errors import ConditionError, ConditionErrors
+from retargeting.interactions.models import MessageEvent
 from retargeting.orchestrations.models import Kind, Label, MessageStep
 
-STEP_KEY = re.compile(r"[a-z0-9][a-z0-9_-]*")
+
+class AutomationError(ValueError):
+    """The automation cannot do that now; the message says why, and what to do."""
 
 
 @transaction.atomic
-def create_automation(*, actor: Actor, name: str, labels: Iterable[Label] = ()) -> Automation:
-    """Raises ValidationError by field."""
+def create_automation(
+    *, actor: Actor, name: str, labels: Iterable[Label] = (), definition: Definition | None = None
+) -> Automation:
+    """A new draft. Raises ValidationError by field, and ConditionErrors for steps that cannot be."""
     automation = Automation(kind=Kind.AUTOMATION, name=name, created_by=actor if isinstance(actor, User) else None)
     automation.full_clean()
     automation.save()
     automation.labels.set(labels)
+    Version.objects.create(automation=automation, number=1, definition=codec.encode(definition or Definition()))
+    if definition is not None:
+        _keep_steps(automation, definition)
     note(actor=actor, verb="create", instance=automation, summary=f"Created the automation {name}.")
     return automation
 
@@ -32,53 +45,144 @@ def create_automation(*, actor: Actor, name: str, labels: Iterable[Label] = ()) 
 @transaction.atomic
 def update_automation(*, actor: Actor, automation: Automation, name: str, labels: Iterable[Label]) -> Automation:
     """Raises ValidationError by field. What stays the same leaves no Activity line."""
-    automation = Automation.objects.select_for_update().get(pk=automation.pk)
-    differences = []
-    if automation.name != name:
-        differences.append(f"name from {automation.name} to {name}")
-        automation.name = name
-    before, after = set(automation.labels.all()), set(labels)
-    if before != after:
-        differences.append(f"labels from {_names(before)} to {_names(after)}")
-        automation.labels.set(after)
-    if differences:
-        automation.full_clean()
-        automation.save()
-        summary = f"Changed the automation {name}: {', '.join(differences)}."
-        note(actor=actor, verb="update", instance=automation, summary=summary)
+    automation = locked(automation)
+    before = _described(automation)
+    automation.name = name
+    automation.full_clean()
+    automation.save()
+    automation.labels.set(labels)
+    note_changes(actor=actor, instance=automation, noun="automation", before=before, after=_described(automation))
     return automation
+
+
+@transaction.atomic
+def save_draft(*, actor: Actor, automation: Automation, definition: Definition) -> Version:
+    """Change the draft; where there is none, begin one. Whoever is on the way notices nothing of it.
+
+    Raises ConditionErrors where a step cannot be: its key was another channel's.
+    """
+    automation = locked(automation)
+    _check_open(automation)
+    before = edited(automation)
+    draft = draft_of(automation) or Version(automation=automation, number=_next_number(automation))
+    draft.definition = codec.encode(definition)
+    draft.save()
+    _keep_steps(automation, definition)
+    changed = differences(before, definition)
+    if changed:
+        summary = f"Changed the draft of {automation}: {'; '.join(changed)}."
+        note(actor=actor, verb="update", instance=automation, summary=summary)
+    return draft
+
+
+@transaction.atomic
+def discard_draft(*, actor: Actor, automation: Automation) -> None:
+    """Go back to the version that runs."""
+    automation = locked(automation)
+    current, draft = current_of(automation), draft_of(automation)
+    if current is None:
+        raise AutomationError(f"{automation} has not been published: there is nothing to go back to.")
+    if draft is None:
+        return
+    draft.delete()
+    _keep_steps(automation, codec.decode(current.definition))
+    summary = f"Discarded the draft of {automation}; version {current.number} stays."
+    note(actor=actor, verb="update", instance=automation, summary=summary)
+
+
+@transaction.atomic
+def duplicate(*, actor: Actor, automation: Automation) -> Automation:
+    """A new draft like it. Conditions on its own steps are about those of the copy."""
+    version = draft_of(automation) or current_of(automation)
+    copy = create_automation(actor=actor, name=f"{automation.name[:190]} (copy)", labels=list(automation.labels.all()))
+    if version is not None:
+        definition = _about(version.definition, automation.pk, copy.pk)
+        copy.versions.update(definition=definition)
+        _keep_steps(copy, codec.decode(definition))
+    return copy
+
+
+def _about(data: Any, old: int, new: int) -> Any:
+    """`data` with the targets that are steps of the automation `old` turned to those of `new`."""
+    if isinstance(data, list):
+        return [_about(item, old, new) for item in data]
+    if not isinstance(data, dict):
+        return data
+    if data.get("type") == "step" and data.get("automation") == old:
+        return {**data, "automation": new}
+    return {key: _about(value, old, new) for key, value in data.items()}
+
+
+@transaction.atomic
+def archive(*, actor: Actor, automation: Automation) -> None:
+    """Take it out of the lists. It stays a valid target, with its history."""
+    automation = locked(automation)
+    if automation.status in (AutomationStatus.RUNNING, AutomationStatus.PAUSED):
+        raise AutomationError(f"{automation} is {automation.get_status_display().lower()}: stop it first.")
+    if automation.archived_at is None:
+        Automation.objects.filter(pk=automation.pk).update(archived_at=timezone.now())
+        note(actor=actor, verb="archive", instance=automation, summary=f"Archived the automation {automation}.")
+
+
+@transaction.atomic
+def unarchive(*, actor: Actor, automation: Automation) -> None:
+    if Automation.objects.filter(pk=automation.pk).exclude(archived_at=None).update(archived_at=None):
+        note(actor=actor, verb="unarchive", instance=automation, summary=f"Brought the automation {automation} back.")
+
+
+@transaction.atomic
+def delete_automation(*, actor: Actor, automation: Automation) -> bool:
+    """Delete what never ran and has no events; anything else is archived. True if it is gone."""
+    automation = locked(automation)
+    used = automation.status != AutomationStatus.DRAFT or automation.journeys.exists()
+    if used or MessageEvent.objects.filter(orchestration_id=automation.pk).exists():
+        archive(actor=actor, automation=automation)
+        return False
+    note(actor=actor, verb="delete", instance=automation, summary=f"Deleted the automation {automation}.")
+    automation.delete()
+    return True
+
+
+# Message steps, which conditions name.
 
 
 @transaction.atomic
 def save_step(
     *, actor: Actor, automation: Automation, key: str, channel: str, name: str = "", position: int = 0
 ) -> MessageStep:
-    """Create the message step `key`, or change the one that has this key; a removed one comes back.
+    """Make `key` a target, or change the one that has this key; a removed one comes back.
 
-    The channel of a step that exists cannot change: its events are of that channel. Raises ValidationError by field.
+    For history of another tool; steps of the definition become targets when that is saved. Raises ValidationError by
+    field.
     """
+    before = automation.message_steps.filter(key=key, removed_at=None).first()
+    step = _keep_step(automation, key, channel=channel, name=name, position=position)
+    if before is None or (before.channel, before.name, before.position) != (channel, name, position):
+        done = "Changed" if before else "Added"
+        summary = f"{done} the {channel} step {step} ({key})."
+        note(actor=actor, verb="update" if before else "create", instance=automation, summary=summary)
+    return step
+
+
+def _keep_step(automation: Automation, key: str, **values: Any) -> MessageStep:
     step = automation.message_steps.select_for_update().filter(key=key).first()
-    verb = "update" if step else "create"
     step = step or MessageStep(orchestration=automation, key=key)
-    values: dict[str, Any] = {"channel": channel, "name": name, "position": position, "removed_at": None}
-    changed = [field for field, value in values.items() if getattr(step, field) != value]
-    if step.pk and not changed:
+    values = {**values, "removed_at": None}
+    if step.pk and all(getattr(step, field) == value for field, value in values.items()):
         return step
-    check_step(step, key=key, channel=channel)
+    check_step(step, key=key, channel=values["channel"])
     for field, value in values.items():
         setattr(step, field, value)
     step.full_clean(exclude=["orchestration"])
     step.save()
-    done = "Added" if verb == "create" else "Changed"
-    note(actor=actor, verb=verb, instance=automation, summary=f"{done} the {channel} step {step} ({key}).")
     return step
 
 
 def check_step(step: MessageStep, *, key: str, channel: str) -> None:
     """Raise ValidationError by field where a step cannot get this key and this channel."""
     mistakes = {}
-    if not STEP_KEY.fullmatch(key):
-        mistakes["key"] = "Use small letters, digits, - and _ only."
+    if not KEY.fullmatch(key):
+        mistakes["key"] = "Use up to 50 small letters, digits, - and _ only."
     if step.pk and step.key != key:
         mistakes["key"] = f"Conditions name this step {step.key}: a new key needs a new step."
     if step.pk and step.channel != channel:
@@ -95,5 +199,45 @@ def remove_step(*, actor: Actor, step: MessageStep) -> None:
     note(actor=actor, verb="update", instance=step.orchestration, summary=f"Removed the step {step} ({step.key}).")
 
 
-def _names(labels: Iterable[Label]) -> str:
-    return ", ".join(sorted(label.name for label in labels)) or "none"
+def _keep_steps(automation: Automation, definition: Definition) -> None:
+    """Make the message steps of a definition targets, and take those out that neither it nor what runs has."""
+    messages = [step for step in definition.walk() if isinstance(step.action, Message)]
+    mistakes = []
+    for position, step in enumerate(messages):
+        assert isinstance(step.action, Message)
+        try:
+            channel = str(step.action.channel)
+            _keep_step(automation, step.key, channel=channel, name=step.name, position=position)
+        except ValidationError as error:
+            place = places_of(definition.steps)[step.key]
+            for field, texts in error.message_dict.items():
+                mistakes += [ConditionError(f"{place}/{field}", text) for text in texts]
+    if mistakes:
+        raise ConditionErrors(mistakes)
+    kept = {step.key for step in [*messages, *_running(automation)]}
+    gone = automation.message_steps.filter(removed_at=None).exclude(key__in=kept)
+    gone.update(removed_at=timezone.now())
+
+
+def _running(automation: Automation) -> list[Step]:
+    current = current_of(automation)
+    return list(codec.decode(current.definition).walk()) if current else []
+
+
+def locked(automation: Automation) -> Automation:
+    return Automation.objects.select_for_update(of=("self",), no_key=True).get(pk=automation.pk)
+
+
+def _check_open(automation: Automation) -> None:
+    if automation.archived_at is not None:
+        raise AutomationError(f"{automation} is archived: bring it back first.")
+
+
+def _next_number(automation: Automation) -> int:
+    last = automation.versions.order_by("-number").first()
+    return last.number + 1 if last else 1
+
+
+def _described(automation: Automation) -> dict[str, str]:
+    labels = ", ".join(sorted(automation.labels.values_list("name", flat=True)))
+    return {"name": automation.name, "labels": labels or "none"}

@@ -11,6 +11,7 @@ class AutomationsConfig(AppConfig):
     def ready(self) -> None:
         from django.urls import reverse
 
+        from automations import uses
         from automations.models import Automation
         from retargeting.audiences import used
         from retargeting.web import navigation, searching
@@ -23,12 +24,7 @@ class AutomationsConfig(AppConfig):
         def current() -> int:
             return Automation.objects.filter(archived_at=None).count()
 
-        def entered_segments() -> Iterator[tuple[str, object]]:
-            for automation in Automation.objects.filter(archived_at=None, trigger__has_key="segment"):
-                entered = {"kind": "segment", "id": automation.trigger["segment"], "member": True}
-                yield f"the automation {automation}", {"match": "all", "conditions": [entered]}
-
-        used.register(entered_segments)
+        used.register(uses.trees)
         navigation.register(
             navigation.Entry("Reach people", "Automations", "automations", "route", order=20, count=current)
         )

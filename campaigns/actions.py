@@ -15,7 +15,6 @@ from campaigns.models import Campaign, CampaignStatus, Run
 from campaigns.outcomes import outcomes_of
 from campaigns.progress import Progress
 from campaigns.readiness import problems
-from campaigns.recurring import first_run, next_run, repeat_words
 from campaigns.timing import begins_at, clock_words, deadline, last_moment, own_zones
 from retargeting.accounts.actions import Actor, note, note_changes
 from retargeting.accounts.models import User
@@ -27,6 +26,7 @@ from retargeting.interactions.models import MessageEvent
 from retargeting.messaging import dispatches
 from retargeting.messaging.content import cleaned
 from retargeting.messaging.models import Dispatch, DispatchStatus
+from retargeting.messaging.recurring import first_run, next_run, repeat_words
 from retargeting.orchestrations.models import Kind, Label, MessageStep
 from retargeting.profiles.models import CHANNEL_CHOICES
 from retargeting.queue import enqueue

@@ -10,12 +10,12 @@ from django import forms
 from django.utils import timezone
 
 from campaigns.models import Campaign, IfPast
-from campaigns.recurring import WEEKDAY_NAMES, WEEKDAYS, first_run, span_of
 from retargeting.audiences.builder.field import AudienceField
 from retargeting.audiences.builder.panel import find_person
 from retargeting.conditions.nodes import Channel
 from retargeting.messaging.content import FIELDS, ContentError, check
 from retargeting.messaging.models import Priority
+from retargeting.messaging.recurring import WEEKDAY_NAMES, WEEKDAYS, first_run, span_of
 from retargeting.orchestrations.models import Label
 from retargeting.profiles.models import CHANNEL_CHOICES
 from retargeting.profiles.validation import Mistakes, clean_address

@@ -12,7 +12,6 @@ from rest_framework import serializers
 from campaigns.forms import FEWEST_A_MINUTE
 from campaigns.models import Campaign, IfPast
 from campaigns.presence import Presence
-from campaigns.recurring import RepeatError, check_repeat
 from retargeting.api.errors import Unprocessable
 from retargeting.api.serializers import StrictSerializer
 from retargeting.audiences import references
@@ -22,6 +21,7 @@ from retargeting.conditions import codec
 from retargeting.conditions.wording import sentence
 from retargeting.messaging import content
 from retargeting.messaging.models import Delivery, Priority
+from retargeting.messaging.recurring import RepeatError, check_repeat
 from retargeting.messaging.settling import Decision
 from retargeting.orchestrations.models import Label
 from retargeting.profiles.models import CHANNEL_CHOICES

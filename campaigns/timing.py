@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from campaigns.models import Campaign
-from campaigns.recurring import span_of, wall_of
+from retargeting.messaging.recurring import span_of, wall_of
 
 
 def begins_at(campaign: Campaign, send_at: datetime) -> datetime:

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 from django.utils import timezone
 
 from campaigns.models import Campaign, IfPast
-from campaigns.recurring import repeat_words
 from retargeting.messaging.models import Priority
+from retargeting.messaging.recurring import repeat_words
 
 
 def moment_words(moment: datetime) -> str:

@@ -238,12 +238,10 @@ class _Loader:
 
     def _automation(self, plan: AutomationPlan, labels: dict[str, Label]) -> list[Message]:
         at = self.began + 20 * HOUR
-        trigger = {key: self.ids[value] if key == "segment" else value for key, value in plan.trigger.items()}
         automation = Automation.objects.create(
             kind=Kind.AUTOMATION,
             name=plan.name,
             status=AutomationStatus.RUNNING,
-            trigger=trigger,
             created_by=self.users[AUTHOR],
         )
         Orchestration.objects.filter(pk=automation.pk).update(created_at=moment_of(at), updated_at=moment_of(at))

@@ -57,6 +57,7 @@ class Dispatch(models.Model):
     pace = models.PositiveIntegerField(null=True, blank=True, help_text="At most so many messages a minute.")
     next_release_at = models.DateTimeField(null=True, blank=True, help_text="When its pace allows the next chunk.")
     deadline = models.DateTimeField(null=True, blank=True, help_text="Nothing is sent after this moment.")
+    open_until = models.DateTimeField(null=True, blank=True, help_text="Until then more people may be added.")
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -94,6 +95,9 @@ class Chunk(models.Model):
     dispatch = models.ForeignKey(Dispatch, on_delete=models.CASCADE, related_name="chunks")
     number = models.PositiveIntegerField()
     profiles = models.BinaryField(help_text="Serialised bitmap of profile ids.")
+    journeys = models.BinaryField(
+        null=True, help_text="For a step of an automation: whose journey each is, in the order of their ids."
+    )
     status = models.CharField(max_length=10, choices=ChunkStatus, default=ChunkStatus.PENDING)
     due_at = models.DateTimeField(null=True, blank=True, help_text="When it may be sent; empty: not decided yet.")
     deadline = models.DateTimeField(null=True, blank=True, help_text="Of its own: that of a zone.")
@@ -178,6 +182,7 @@ class Delivery(models.Model):
     dispatch = models.ForeignKey(Dispatch, on_delete=models.CASCADE, related_name="deliveries")
     chunk = models.ForeignKey(Chunk, null=True, on_delete=models.SET_NULL, related_name="deliveries")
     profile_id = models.IntegerField()
+    journey_id = models.BigIntegerField(null=True, blank=True, help_text="In an automation, on which way through it.")
     address = models.CharField(max_length=1024, blank=True)
     status = models.CharField(max_length=10, choices=DeliveryStatus)
     reason = models.CharField(max_length=30, blank=True, help_text="Why it was skipped or failed.")

@@ -114,10 +114,12 @@ def test_a_segment_takes_its_sizes_with_it_and_is_kept_while_used(cast):
 
 
 def test_the_trigger_of_an_automation_is_a_use(cast):
-    from automations.models import Automation
+    from automations.actions import create_automation
+    from automations.graph.nodes import Definition, SegmentTrigger
 
     french = made("French", IN_FRANCE)
-    Automation.objects.create(kind="automation", name="Bonjour", trigger={"type": "segment", "segment": french.pk})
+    trigger = SegmentTrigger(french.pk)
+    create_automation(actor=None, name="Bonjour", definition=Definition(trigger=trigger))
     assert places_of(french) == ["the automation Bonjour"]
 
 

@@ -13,12 +13,12 @@ from campaigns import actions, tasks
 from campaigns.actions import CampaignError, NotReady
 from campaigns.forms import WhenForm
 from campaigns.models import Campaign, CampaignStatus, Run
-from campaigns.recurring import RepeatError, check_repeat, first_run, next_run, repeat_words
 from retargeting import queue
 from retargeting.accounts.models import Activity
 from retargeting.channels.models import SandboxMessage
 from retargeting.messaging import dispatches
 from retargeting.messaging.models import Chunk, Delivery, Dispatch
+from retargeting.messaging.recurring import RepeatError, check_repeat, first_run, next_run, repeat_words
 from retargeting.profiles.models import Address, Profile
 from tests.messaging.test_sending import drain
 

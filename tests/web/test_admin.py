@@ -12,7 +12,7 @@ from automations.models import Automation
 from retargeting.accounts.actions import digest_of
 from retargeting.accounts.models import Activity, ApiKey, User
 from retargeting.channels.models import ChannelConfig
-from retargeting.orchestrations.models import Kind, Label, MessageStep
+from retargeting.orchestrations.models import Kind, Label
 
 OURS = [model for model in admin.site._registry if not model._meta.app_label.startswith("django")]
 
@@ -84,37 +84,13 @@ def test_the_settings_of_a_provider_that_is_not_chosen_are_not_asked_for(owner_c
     assert ChannelConfig.objects.get(pk="email").sender == "Shop"
 
 
-def steps_form(*steps: dict[str, object], initial: int = 0) -> dict[str, object]:
-    data: dict[str, object] = {"message_steps-TOTAL_FORMS": len(steps), "message_steps-INITIAL_FORMS": initial}
-    for number, step in enumerate(steps):
-        data |= {f"message_steps-{number}-{name}": value for name, value in step.items()}
-    return data
-
-
-def test_an_automation_is_made_with_its_steps_and_keeps_those_that_are_taken_out(owner_client, world):
-    first = {"position": 0, "key": "hello", "name": "Hello", "channel": "push"}
-    owner_client.post(
-        reverse("admin:automations_automation_add"),
-        {"name": "Welcome", "labels": [world.label.pk], **steps_form(first)},
-    )
+def test_an_automation_is_named_and_labelled_in_the_administration(owner_client, world):
+    owner_client.post(reverse("admin:automations_automation_add"), {"name": "Welcome", "labels": [world.label.pk]})
     automation = Automation.objects.get(name="Welcome")
     assert automation.kind == Kind.AUTOMATION
     assert list(automation.labels.all()) == [world.label]
-    step = automation.message_steps.get()
-    saved = {**first, "id": step.pk, "orchestration": automation.pk, "DELETE": "on"}
+    assert automation.versions.get().status == "draft"
     address = reverse("admin:automations_automation_change", args=[automation.pk])
-    owner_client.post(address, {"name": "Welcome", **steps_form(saved, initial=1)})
-    assert MessageStep.objects.get(pk=step.pk).removed_at is not None
-
-
-def test_the_key_and_the_channel_of_a_step_stay(owner_client, world):
-    step = world.automation.message_steps.get()
-    address = reverse("admin:automations_automation_change", args=[world.automation.pk])
-    for change in ({"key": "other"}, {"channel": "push"}):
-        saved = {"position": 0, "key": "reminder", "name": "Still there?", "channel": "email"}
-        saved |= {"id": step.pk, "orchestration": world.automation.pk, **change}
-        response = owner_client.post(address, {"name": "Abandoned cart", **steps_form(saved, initial=1)})
-        assert response.status_code == 200
-        assert "new step" in response.text
-    step.refresh_from_db()
-    assert (step.key, step.channel) == ("reminder", "email")
+    owner_client.post(address, {"name": "Welcome!"})
+    automation.refresh_from_db()
+    assert (automation.name, list(automation.labels.all())) == ("Welcome!", [])
