@@ -1,22 +1,17 @@
-"""Everything that changes a campaign. Pages, API, admin and tasks call these."""
+"""Everything that changes what a campaign is: its draft, its name and labels. See `moves` for what it does."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 
-from campaigns.models import Campaign, CampaignStatus, Run
+from campaigns.errors import CampaignError
+from campaigns.models import Campaign, CampaignStatus
 from campaigns.outcomes import outcomes_of
-from campaigns.progress import Progress
-from campaigns.readiness import problems
-from campaigns.recurring import first_run, next_run, repeat_words
-from campaigns.timing import begins_at, clock_words, deadline, last_moment, own_zones
+from campaigns.recurring import repeat_words
 from retargeting.accounts.actions import Actor, note, note_changes
 from retargeting.accounts.models import User
 from retargeting.audiences import references
@@ -24,12 +19,9 @@ from retargeting.conditions import codec
 from retargeting.conditions.nodes import EVERYONE, Group
 from retargeting.conditions.wording import sentence
 from retargeting.interactions.models import MessageEvent
-from retargeting.messaging import dispatches
 from retargeting.messaging.content import cleaned
-from retargeting.messaging.models import Dispatch, DispatchStatus
 from retargeting.orchestrations.models import Kind, Label, MessageStep
 from retargeting.profiles.models import CHANNEL_CHOICES
-from retargeting.queue import enqueue
 
 SETTINGS = {
     "send_at": "time",
@@ -43,22 +35,6 @@ SETTINGS = {
     "holdout": "holdout percent",
 }
 """What a draft has besides audience and message, with the name that Activity gives it."""
-
-PREPARE_TASK = "campaigns.tasks.prepare_run"
-LATEST_START = timedelta(hours=6)
-"""How late a scheduled campaign may still start, after an outage say. Later than that nobody expects it any more."""
-
-
-class CampaignError(ValueError):
-    """The campaign cannot do that now; the message says why, and what to do."""
-
-
-class NotReady(CampaignError):
-    """The campaign has gaps. `problems` holds (section, sentence) pairs; a section is audience, message or when."""
-
-    def __init__(self, problems: list[tuple[str, str]]) -> None:
-        self.problems = problems
-        super().__init__("; ".join(text for _, text in problems))
 
 
 @transaction.atomic
@@ -110,10 +86,10 @@ def update_campaign(
     audience that cannot be.
     """
     _check_known(settings)
-    campaign = _locked(campaign)
+    campaign = locked(campaign)
     before = _described(campaign)
     if (channel, audience, content) != (None, None, None) or settings:
-        _check_draft(campaign)
+        check_draft(campaign)
     if name is not None:
         campaign.name = name
     if channel is not None:
@@ -138,11 +114,11 @@ def _check_known(settings: Mapping[str, Any]) -> None:
         raise TypeError(f"A campaign has no {', '.join(sorted(unknown))}.")
 
 
-def _locked(campaign: Campaign) -> Campaign:
+def locked(campaign: Campaign) -> Campaign:
     return Campaign.objects.select_for_update(of=("self",)).get(pk=campaign.pk)
 
 
-def _check_draft(campaign: Campaign) -> None:
+def check_draft(campaign: Campaign) -> None:
     if campaign.status != CampaignStatus.DRAFT:
         raise CampaignError(
             f"{campaign.name} is {campaign.get_status_display().lower()}: only a draft can be changed."
@@ -173,170 +149,6 @@ def _setting_words(value: Any) -> str:
 
 
 @transaction.atomic
-def launch(*, actor: Actor, campaign: Campaign, grace: int = 0) -> Run:
-    """Send now: the audience is computed by a worker, as of the moment it starts. Raises NotReady or CampaignError.
-
-    For `grace` seconds nothing happens, and `undo` makes it a draft again as if it had not been launched.
-    The fields of `campaign` that this changes are set on it; so are those that somebody else changed meanwhile.
-    """
-    # As it is stored, not as the caller saw it last, and kept so until it has been started.
-    _check_ready(_locked(campaign), now=True)
-    sources = [CampaignStatus.DRAFT, CampaignStatus.SCHEDULED]
-    return _start(actor=actor, campaign=campaign, sources=sources, grace=grace)
-
-
-def _start(*, actor: Actor, campaign: Campaign, sources: list[CampaignStatus], grace: int = 0) -> Run:
-    now = timezone.now()
-    # Somebody who launches by hand wants it to go out now, whatever time it has.
-    by_hand = CampaignStatus.DRAFT in sources
-    if not Campaign.STATES.transition(
-        campaign, CampaignStatus.RUNNING, sources=[str(state) for state in sources], launched_at=now
-    ):
-        raise CampaignError(_moved_on(campaign))
-    campaign.refresh_from_db()
-    tree = codec.decode(campaign.audience)
-    dispatch = Dispatch.objects.create(
-        orchestration_id=campaign.pk,
-        step=campaign.message_steps.get(key=""),
-        channel=campaign.channel,
-        content=campaign.content,
-        priority=campaign.priority,
-        holdout=campaign.holdout,
-        pace=campaign.pace,
-        deadline=deadline(campaign, now, by_hand=by_hand),
-        held_until=now + timedelta(seconds=grace) if grace else None,
-    )
-    run = Run.objects.create(
-        campaign=campaign,
-        own_zones=None if by_hand else own_zones(campaign),
-        number=campaign.runs.count() + 1,
-        dispatch=dispatch,
-        audience=campaign.audience,
-        sentence=str(sentence(tree, references.look_up(tree))),
-    )
-    if not grace:
-        enqueue(PREPARE_TASK, run.pk)
-    note(actor=actor, verb="launch", instance=campaign, summary=f"Launched {campaign.name}: {run.sentence}")
-    return run
-
-
-@transaction.atomic
-def undo(*, actor: Actor, campaign: Campaign) -> None:
-    """Take a launch back within its grace: the campaign is a draft again, and nobody was written to."""
-    held = Dispatch.objects.select_for_update(no_key=True).filter(
-        orchestration=campaign.pk, status__in=[DispatchStatus.PREPARING, DispatchStatus.PAUSED], started_at=None
-    )
-    dispatch = held.exclude(held_until=None).first()
-    if dispatch is None:
-        raise CampaignError(f"It is too late to undo the launch of {campaign.name}: pause or cancel it instead.")
-    Run.objects.filter(dispatch=dispatch).delete()
-    dispatch.delete()
-    first = None if not campaign.runs.exists() else campaign.launched_at
-    sources = [CampaignStatus.RUNNING, CampaignStatus.PAUSED]
-    if not Campaign.STATES.transition(campaign, CampaignStatus.DRAFT, sources=sources, launched_at=first):
-        raise CampaignError(_moved_on(campaign))
-    note(actor=actor, verb="undo", instance=campaign, summary=f"Undid the launch of {campaign.name} before it began.")
-
-
-def _moved_on(campaign: Campaign) -> str:
-    campaign.refresh_from_db(fields=["status"])
-    return f"{campaign.name} is {campaign.get_status_display().lower()} already."
-
-
-def _check_ready(campaign: Campaign, *, now: bool = False) -> None:
-    if found := problems(campaign, now=now):
-        raise NotReady(found)
-
-
-@transaction.atomic
-def schedule(*, actor: Actor, campaign: Campaign, send_at: datetime | None = None) -> Campaign:
-    """Have the campaign go out by itself at `send_at`, or at the time it has. Raises NotReady or CampaignError."""
-    campaign = _locked(campaign)
-    _check_draft(campaign)
-    asked = send_at or campaign.send_at
-    zone = ZoneInfo(campaign.time_zone)
-    campaign.send_at = first_run(campaign.repeat, asked, zone) if asked else None
-    if asked and campaign.send_at is None:
-        raise NotReady([("when", "It would end before its first run.")])
-    if campaign.send_at is None or last_moment(campaign, campaign.send_at) <= timezone.now():
-        raise NotReady([("when", "Choose a time in the future, or launch it now.")])
-    _check_ready(campaign)
-    _await(campaign, campaign.send_at)
-    again = f", {repeat_words(campaign.repeat)}" if campaign.repeat else ""
-    own = " in each person's own zone" if campaign.own_zones else ""
-    summary = f"Scheduled {campaign.name} for {clock_words(campaign)}{own}{again}."
-    note(actor=actor, verb="schedule", instance=campaign, summary=summary)
-    return campaign
-
-
-def _await(campaign: Campaign, send_at: datetime) -> bool:
-    starts_at = begins_at(campaign, send_at)
-    return Campaign.STATES.transition(campaign, CampaignStatus.SCHEDULED, send_at=send_at, starts_at=starts_at)
-
-
-@transaction.atomic
-def unschedule(*, actor: Actor, campaign: Campaign) -> None:
-    """Make a scheduled campaign a draft again."""
-    if not Campaign.STATES.transition(campaign, CampaignStatus.DRAFT):
-        raise CampaignError(_moved_on(campaign))
-    note(actor=actor, verb="unschedule", instance=campaign, summary=f"Took {campaign.name} back to a draft.")
-
-
-@transaction.atomic
-def pause(*, actor: Actor, campaign: Campaign) -> None:
-    """Stop sending. Messages that are with the provider at this moment still go out, nothing after them."""
-    _hold_dispatches(campaign)
-    if not Campaign.STATES.transition(campaign, CampaignStatus.PAUSED):
-        raise CampaignError(_moved_on(campaign))
-    for dispatch in _open_dispatches(campaign):
-        dispatches.pause(dispatch=dispatch)
-    note(actor=actor, verb="pause", instance=campaign, summary=f"Paused {campaign.name}: {how_far(campaign)}.")
-
-
-@transaction.atomic
-def resume(*, actor: Actor, campaign: Campaign) -> None:
-    """Go on where the campaign was paused."""
-    _hold_dispatches(campaign)
-    if not Campaign.STATES.transition(campaign, CampaignStatus.RUNNING, sources=[CampaignStatus.PAUSED]):
-        raise CampaignError(_moved_on(campaign))
-    for dispatch in _open_dispatches(campaign):
-        dispatches.resume(dispatch=dispatch)
-        if dispatch.status == DispatchStatus.PREPARING:
-            enqueue(PREPARE_TASK, dispatch.run.pk)
-    note(actor=actor, verb="resume", instance=campaign, summary=f"Resumed {campaign.name}.")
-
-
-@transaction.atomic
-def cancel(*, actor: Actor, campaign: Campaign) -> None:
-    """Stop for good. What has been sent stays sent."""
-    _hold_dispatches(campaign)
-    if not Campaign.STATES.transition(campaign, CampaignStatus.CANCELED):
-        raise CampaignError(_moved_on(campaign))
-    for dispatch in _open_dispatches(campaign):
-        dispatches.cancel(dispatch=dispatch)
-    note(actor=actor, verb="cancel", instance=campaign, summary=f"Canceled {campaign.name}: {how_far(campaign)}.")
-
-
-def how_far(campaign: Campaign) -> str:
-    """“1,204 sent, 8,796 stopped”. What is with a provider at this moment is counted when its answer is there."""
-    progress = Progress.of(campaign)
-    if progress.matched is None:
-        return "nothing was sent"
-    with_provider = f", {progress.sending:,} with the provider" if progress.sending else ""
-    return f"{progress.sent:,} sent, {progress.stopped:,} stopped{with_provider}"
-
-
-def _open_dispatches(campaign: Campaign) -> QuerySet[Dispatch]:
-    final = [DispatchStatus.COMPLETED, DispatchStatus.CANCELED]
-    return Dispatch.objects.filter(orchestration=campaign.pk).exclude(status__in=final).order_by("pk")
-
-
-def _hold_dispatches(campaign: Campaign) -> None:
-    """Lock them before the campaign, in the order in which a worker that completes the two takes them."""
-    list(_open_dispatches(campaign).select_for_update(no_key=True))
-
-
-@transaction.atomic
 def duplicate(*, actor: Actor, campaign: Campaign) -> Campaign:
     """A new draft with the same audience, message and labels."""
     return create_campaign(
@@ -347,6 +159,20 @@ def duplicate(*, actor: Actor, campaign: Campaign) -> Campaign:
         content=campaign.content,
         labels=campaign.labels.all(),
         **{key: getattr(campaign, key) for key in SETTINGS if key != "send_at"},
+    )
+
+
+@transaction.atomic
+def follow_up(*, actor: Actor, campaign: Campaign, outcome: str) -> Campaign:
+    """A draft on the same channel to the people of one outcome of `campaign`. Raises KeyError for no such outcome."""
+    chosen = {known.key: known for known in outcomes_of(campaign.channel)}[outcome]
+    return create_campaign(
+        actor=actor,
+        name=f"{campaign.name[:160]}, {chosen.name}",
+        channel=campaign.channel,
+        audience=chosen.tree(campaign),
+        labels=campaign.labels.all(),
+        follow_up_of=campaign,
     )
 
 
@@ -366,69 +192,9 @@ def unarchive(*, actor: Actor, campaign: Campaign) -> None:
 
 
 @transaction.atomic
-def start_due(*, now: datetime | None = None) -> int:
-    """Start the scheduled campaigns whose time has come; returns how many. One that is far too late is taken back."""
-    now = now or timezone.now()
-    due = Campaign.objects.select_for_update(of=("self",), skip_locked=True).filter(
-        status=CampaignStatus.SCHEDULED, starts_at__lte=now
-    )
-    started = 0
-    for campaign in due:
-        reasons = [text for _, text in problems(campaign)]
-        if campaign.send_at is not None and now - last_moment(campaign, campaign.send_at) > LATEST_START:
-            reasons.append(f"its time was more than {LATEST_START.total_seconds() / 3600:.0f} hours ago")
-        if reasons:
-            Campaign.STATES.transition(campaign, CampaignStatus.DRAFT)
-            summary = f"Did not start {campaign.name}, which is a draft again: {'; '.join(reasons)}."
-            note(actor=None, verb="refuse", instance=campaign, summary=summary)
-        else:
-            _start(actor=None, campaign=campaign, sources=[CampaignStatus.SCHEDULED])
-            started += 1
-    return started
-
-
-def complete(dispatch: Dispatch) -> None:
-    """Told by messaging, in its transaction, that a dispatch is through. Recurring ones wait for their next run."""
-    run = Run.objects.select_related("campaign").filter(dispatch=dispatch).first()
-    if run is None or run.campaign.status != CampaignStatus.RUNNING or _open_dispatches(run.campaign).exists():
-        return
-    campaign = run.campaign
-    following = next_run(
-        campaign.repeat,
-        campaign.send_at or run.created_at,
-        ZoneInfo(campaign.time_zone),
-        runs=campaign.runs.count(),
-        now=timezone.now(),
-    )
-    if following is not None and _await(campaign, following):
-        note(
-            actor=None,
-            verb="complete",
-            instance=campaign,
-            summary=f"Run {run.number} of {campaign.name} is completed; the next one is due {clock_words(campaign)}.",
-        )
-    elif Campaign.STATES.transition(campaign, CampaignStatus.COMPLETED, sources=[CampaignStatus.RUNNING]):
-        note(actor=None, verb="complete", instance=campaign, summary=f"{campaign.name} is completed.")
-
-
-@transaction.atomic
-def follow_up(*, actor: Actor, campaign: Campaign, outcome: str) -> Campaign:
-    """A draft on the same channel to the people of one outcome of `campaign`. Raises KeyError for no such outcome."""
-    chosen = {known.key: known for known in outcomes_of(campaign.channel)}[outcome]
-    return create_campaign(
-        actor=actor,
-        name=f"{campaign.name[:160]}, {chosen.name}",
-        channel=campaign.channel,
-        audience=chosen.tree(campaign),
-        labels=campaign.labels.all(),
-        follow_up_of=campaign,
-    )
-
-
-@transaction.atomic
 def delete_campaign(*, actor: Actor, campaign: Campaign) -> bool:
     """Delete a campaign that nothing has happened to; True. One with events or runs is archived instead; False."""
-    campaign = _locked(campaign)
+    campaign = locked(campaign)
     if campaign.runs.exists() or MessageEvent.objects.filter(orchestration_id=campaign.pk).exists():
         archive(actor=actor, campaign=campaign)
         return False

@@ -14,6 +14,7 @@ from django.utils.functional import cached_property
 from django.views import View
 
 from campaigns import actions
+from campaigns.errors import CampaignError
 from campaigns.forecast import Forecast, forecast
 from campaigns.forms import MessageForm, NameForm, WhenForm
 from campaigns.models import Campaign, CampaignStatus
@@ -79,7 +80,7 @@ class Editor(View):
                 self.campaign = actions.update_campaign(
                     actor=actor_of(request), campaign=self.campaign, **form.changes()
                 )
-            except actions.CampaignError as error:
+            except CampaignError as error:
                 messages.warning(request, str(error))
                 return go(request, reverse("campaign", args=[self.campaign.pk]))
             except ConditionErrors as errors:
