@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from campaigns.errors import CampaignError
-from campaigns.models import Campaign, CampaignStatus
+from campaigns.models import Campaign, CampaignStatus, Variant
 from campaigns.outcomes import outcomes_of
 from campaigns.recurring import repeat_words
 from retargeting.accounts.actions import Actor, note, note_changes
@@ -33,6 +33,11 @@ SETTINGS = {
     "expires_after": "minutes until it expires",
     "priority": "priority",
     "holdout": "holdout percent",
+    "test_share": "percent who try the variants",
+    "winner_by": "winner by",
+    "winner_after": "minutes until the winner is chosen",
+    "goal_event": "goal",
+    "goal_days": "days in which the goal counts",
 }
 """What a draft has besides audience and message, with the name that Activity gives it."""
 
@@ -47,6 +52,7 @@ def create_campaign(
     content: Mapping[str, str] | None = None,
     labels: Iterable[Label] = (),
     follow_up_of: Campaign | None = None,
+    original_name: str = "Original",
     **settings: Any,
 ) -> Campaign:
     """A new draft. `settings` are some of SETTINGS. Raises ConditionErrors for an audience that cannot be."""
@@ -59,6 +65,7 @@ def create_campaign(
         audience=codec.encode(audience),
         content=cleaned(channel, content or {}),
         follow_up_of=follow_up_of,
+        original_name=original_name,
         **settings,
         created_by=actor if isinstance(actor, User) else None,
     )
@@ -87,7 +94,7 @@ def update_campaign(
     """
     _check_known(settings)
     campaign = locked(campaign)
-    before = _described(campaign)
+    before = described(campaign)
     if (channel, audience, content) != (None, None, None) or settings:
         check_draft(campaign)
     if name is not None:
@@ -99,13 +106,17 @@ def update_campaign(
         campaign.audience = codec.encode(audience)
     if content is not None or channel is not None:
         campaign.content = cleaned(campaign.channel, campaign.content if content is None else content)
+    if channel is not None:
+        for variant in campaign.variants.all():
+            variant.content = cleaned(channel, variant.content)
+            variant.save(update_fields=["content"])
     for key, value in settings.items():
         setattr(campaign, key, value)
     campaign.save()
     campaign.message_steps.update(channel=campaign.channel, name=campaign.name)
     if labels is not None:
         campaign.labels.set(labels)
-    note_changes(actor=actor, instance=campaign, noun="campaign", before=before, after=_described(campaign))
+    note_changes(actor=actor, instance=campaign, noun="campaign", before=before, after=described(campaign))
     return campaign
 
 
@@ -126,18 +137,27 @@ def check_draft(campaign: Campaign) -> None:
         )
 
 
-def _described(campaign: Campaign) -> dict[str, str]:
+def described(campaign: Campaign) -> dict[str, str]:
     """The campaign in words, for the old and new values of its Activity."""
     tree = codec.decode(campaign.audience)
     return {
         "name": campaign.name,
         "channel": dict(CHANNEL_CHOICES)[campaign.channel],
         "audience": str(sentence(tree, references.look_up(tree))),
-        "message": ", ".join(f"{key} “{value[:60]}”" for key, value in campaign.content.items()) or "empty",
+        "message": _message_words(campaign.content),
+        "variants": "; ".join(map(_variant_words, campaign.variants.all())) or "none",
         **{name: _setting_words(getattr(campaign, key)) for key, name in SETTINGS.items()},
         "time": campaign.send_at.isoformat(" ", "minutes") if campaign.send_at else "at launch",
         "labels": ", ".join(campaign.labels.values_list("name", flat=True)) or "none",
     }
+
+
+def _message_words(content: Mapping[str, str]) -> str:
+    return ", ".join(f"{key} “{value[:60]}”" for key, value in content.items()) or "empty"
+
+
+def _variant_words(variant: Variant) -> str:
+    return f"{variant} {variant.weight} %: {_message_words(variant.content)}"
 
 
 def _setting_words(value: Any) -> str:
@@ -150,16 +170,21 @@ def _setting_words(value: Any) -> str:
 
 @transaction.atomic
 def duplicate(*, actor: Actor, campaign: Campaign) -> Campaign:
-    """A new draft with the same audience, message and labels."""
-    return create_campaign(
+    """A new draft with the same audience, messages and labels."""
+    copy = create_campaign(
         actor=actor,
         name=f"{campaign.name}, copy"[:200],
         channel=campaign.channel,
         audience=codec.decode(campaign.audience),
         content=campaign.content,
         labels=campaign.labels.all(),
+        original_name=campaign.original_name,
         **{key: getattr(campaign, key) for key in SETTINGS if key != "send_at"},
     )
+    for variant in campaign.variants.all():
+        variant.pk, variant.campaign = None, copy
+        variant.save(force_insert=True)
+    return copy
 
 
 @transaction.atomic

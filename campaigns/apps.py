@@ -15,6 +15,7 @@ class CampaignsConfig(AppConfig):
 
         home.register()
         clock.every(1, moves.start_due)
+        clock.every(2, moves.choose_due_winners)
         clock.every(1, tasks.end_grace)
         clock.every(10, tasks.wake_forgotten)
         dispatches.on_finished(moves.complete)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -11,11 +12,13 @@ from django.utils import timezone
 
 from campaigns.actions import check_draft, locked
 from campaigns.errors import CampaignError, NotReady
-from campaigns.models import Campaign, CampaignStatus, Run
+from campaigns.models import Campaign, CampaignStatus, Run, WinnerBy
 from campaigns.progress import Progress
 from campaigns.readiness import problems
 from campaigns.recurring import first_run, next_run, repeat_words
 from campaigns.timing import begins_at, clock_words, deadline, last_moment, own_zones
+from campaigns.trial import can_choose, decision_words, last_trial
+from campaigns.variants import frozen
 from retargeting.accounts.actions import Actor, note
 from retargeting.audiences import references
 from retargeting.conditions import codec
@@ -58,6 +61,8 @@ def _start(*, actor: Actor, campaign: Campaign, sources: list[CampaignStatus], g
         channel=campaign.channel,
         content=campaign.content,
         priority=campaign.priority,
+        variants=frozen(campaign),
+        test_share=campaign.test_share,
         holdout=campaign.holdout,
         pace=campaign.pace,
         deadline=deadline(campaign, now, by_hand=by_hand),
@@ -191,6 +196,40 @@ def _open_dispatches(campaign: Campaign) -> QuerySet[Dispatch]:
 def _hold_dispatches(campaign: Campaign) -> None:
     """Lock them before the campaign, in the order in which a worker that completes the two takes them."""
     list(_open_dispatches(campaign).select_for_update(no_key=True))
+
+
+@transaction.atomic
+def choose_winner(*, actor: Actor, campaign: Campaign, key: str | None = None) -> str:
+    """Send a variant to those of the last run who wait for the winner; returns how it came, in words.
+
+    Without a `key` the numbers decide. Of two who choose at once one does: raises CampaignError for the other, and
+    KeyError for a variant that the run does not have.
+    """
+    _hold_dispatches(campaign)
+    found = last_trial(campaign)
+    if found is None or not can_choose(found.run):
+        raise CampaignError(f"Nobody of {campaign.name} waits for a winner.")
+    winner = found.best if key is None else {result.key: result for result in found.results}[key]
+    words = decision_words(found, winner, by_hand=key is not None)
+    if not dispatches.choose_winner(dispatch=found.run.dispatch, key=winner.key):
+        raise CampaignError(f"The winner of {campaign.name} was chosen already.")
+    Run.objects.filter(pk=found.run.pk).update(decision=words)
+    note(actor=actor, verb="choose", instance=campaign, summary=f"{campaign.name}: {words}")
+    return words
+
+
+def choose_due_winners(*, now: datetime | None = None) -> None:
+    """The clock's duty: when the test messages of a run are out its time begins to run; at its end it has a winner."""
+    now = now or timezone.now()
+    waiting = dispatches.awaiting_winner().filter(dispatch__status=DispatchStatus.SENDING, dispatch__winner="")
+    runs = Run.objects.filter(dispatch__in=waiting.values("dispatch")).exclude(campaign__winner_by=WinnerBy.HAND)
+    for run in runs.select_related("campaign", "dispatch"):
+        if run.decides_at is None and not dispatches.is_trying(run.dispatch):
+            decides_at = now + timedelta(minutes=run.campaign.winner_after)
+            Run.objects.filter(pk=run.pk, decides_at=None).update(decides_at=decides_at)
+        elif run.decides_at is not None and run.decides_at <= now:
+            with suppress(CampaignError):  # somebody paused, canceled or chose it meanwhile
+                choose_winner(actor=None, campaign=run.campaign)
 
 
 @transaction.atomic
