@@ -22,13 +22,14 @@ from campaigns.breakdown import traits_of
 from campaigns.filters import DeliveryFilter
 from campaigns.forms import PersonForm
 from campaigns.health import findings
-from campaigns.models import Campaign, CampaignStatus
+from campaigns.models import Campaign, CampaignStatus, Run
 from campaigns.outcomes import outcomes_of
 from campaigns.presence import presence
 from campaigns.progress import Progress
 from campaigns.querysets import sentences
 from campaigns.report import Report, over_time, report
-from campaigns.views.preview import preview_of
+from campaigns.variants import frozen
+from campaigns.views.preview import Shown, preview_of
 from campaigns.wording import schedule_words
 from retargeting.audiences.engine import evaluate
 from retargeting.conditions.nodes import Interaction, Opens
@@ -63,8 +64,7 @@ class CampaignReport(View):
             "opens": opens,
             "sentence": sentences([run.audience if run else campaign.audience])[0],
             "follow_ups": campaign.follow_ups.all(),
-            "shown": (shown := preview_of(campaign, campaign.content, "", None)),
-            "preview": shown.preview,
+            "previews": previews(campaign, run),
             "times": times(campaign),
             **self.person(campaign),
         }
@@ -96,6 +96,16 @@ class CampaignReport(View):
         form = PersonForm(self.request.GET)
         found = presence(campaign, form.cleaned_data["person"]) if form.is_valid() else None
         return {"person_form": form, "presence": found}
+
+
+def previews(campaign: Campaign, run: Run | None) -> list[tuple[Any, Shown]]:
+    """What the last run sent, or the campaign would send: every variant, or the one message."""
+    variants = run.dispatch.variants if run else frozen(campaign)
+    if not variants:
+        return [(None, preview_of(campaign, run.dispatch.content if run else campaign.content, "", None))]
+    return [
+        (variant, preview_of(campaign, variant["content"], "", None, variant=variant["key"])) for variant in variants
+    ]
 
 
 def times(campaign: Campaign) -> str:
