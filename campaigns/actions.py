@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from itertools import chain, count
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
+from campaigns.breakdown import Slice
 from campaigns.errors import CampaignError
 from campaigns.models import Campaign, CampaignStatus, Variant
 from campaigns.outcomes import outcomes_of
@@ -15,13 +18,17 @@ from campaigns.recurring import repeat_words
 from retargeting.accounts.actions import Actor, note, note_changes
 from retargeting.accounts.models import User
 from retargeting.audiences import references
+from retargeting.bitmaps import fetch_bitmap
 from retargeting.conditions import codec
-from retargeting.conditions.nodes import EVERYONE, Group
+from retargeting.conditions.nodes import EVERYONE, Group, ListCondition
 from retargeting.conditions.wording import sentence
 from retargeting.interactions.models import MessageEvent
 from retargeting.messaging.content import cleaned
 from retargeting.orchestrations.models import Kind, Label, MessageStep
-from retargeting.profiles.models import CHANNEL_CHOICES
+from retargeting.profiles import lists
+from retargeting.profiles.actions import create_list
+from retargeting.profiles.erasure import hold_off_erasure
+from retargeting.profiles.models import CHANNEL_CHOICES, MemberSource, ProfileList
 
 SETTINGS = {
     "send_at": "time",
@@ -188,14 +195,22 @@ def duplicate(*, actor: Actor, campaign: Campaign) -> Campaign:
 
 
 @transaction.atomic
-def follow_up(*, actor: Actor, campaign: Campaign, outcome: str) -> Campaign:
-    """A draft on the same channel to the people of one outcome of `campaign`. Raises KeyError for no such outcome."""
+def follow_up(*, actor: Actor, campaign: Campaign, outcome: str, among: Slice | None = None) -> Campaign:
+    """A draft on the same channel to the people of one outcome of `campaign`. Raises KeyError for no such outcome.
+
+    Of a slice alone: these people become a fixed list, which the audience names beside the outcome.
+    """
     chosen = {known.key: known for known in outcomes_of(campaign.channel)}[outcome]
+    audience, name = chosen.tree(campaign), f"{campaign.name[:160]}, {chosen.name}"
+    if among is not None:
+        profile_list = _list_of(actor, campaign, among)
+        audience = replace(audience, conditions=(ListCondition(profile_list.pk), *audience.conditions))
+        name = f"{campaign.name[:120]}, {among.name[:40]}, {chosen.name}"
     return create_campaign(
         actor=actor,
-        name=f"{campaign.name[:160]}, {chosen.name}",
+        name=name,
         channel=campaign.channel,
-        audience=chosen.tree(campaign),
+        audience=audience,
         labels=campaign.labels.all(),
         follow_up_of=campaign,
     )
@@ -214,6 +229,18 @@ def archive(*, actor: Actor, campaign: Campaign) -> None:
 def unarchive(*, actor: Actor, campaign: Campaign) -> None:
     Campaign.objects.filter(pk=campaign.pk).update(archived_at=None)
     note(actor=actor, verb="unarchive", instance=campaign, summary=f"Brought {campaign.name} back.")
+
+
+def _list_of(actor: Actor, campaign: Campaign, among: Slice) -> ProfileList:
+    base = f"{campaign.name[:120]}, {among.trait.label.lower()} {among.name[:40]}"
+    taken = set(ProfileList.objects.filter(name__startswith=base).values_list("name", flat=True))
+    names = chain([base], (f"{base} ({number})" for number in count(2)))
+    name = next(name for name in names if name not in taken)
+    profile_list = create_list(actor=actor, name=name)
+    hold_off_erasure()
+    there = fetch_bitmap("SELECT id FROM profiles_profile WHERE id = ANY(%s)", [list(among.people)])
+    lists.add(lists.lock(profile_list.pk).pk, list(there), MemberSource.API)
+    return profile_list
 
 
 @transaction.atomic

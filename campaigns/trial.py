@@ -14,7 +14,7 @@ from campaigns.chances import Rate, chance_to_beat, interval
 from campaigns.models import Campaign, Run, WinnerBy
 from campaigns.outcomes import OUTCOMES
 from retargeting.audiences.engine import evaluate
-from retargeting.bitmaps import binary_cursor, ids_of_array, unpack
+from retargeting.bitmaps import binary_cursor, bitmap_of_ids, ids_of_array
 from retargeting.conditions.nodes import (
     CampaignTarget,
     Channel,
@@ -75,6 +75,15 @@ class Trial:
         return list(self.results[0].rates)
 
     @property
+    def has_few(self) -> bool:
+        """Whether a chance is not shown for want of people."""
+        return any(result.chances[self.measure] is None for result in self.results[1:])
+
+    @property
+    def enough(self) -> int:
+        return ENOUGH
+
+    @property
     def best(self) -> Result:
         """The highest rate; of equal ones the original, or whichever comes first."""
         return max(self.results, key=lambda result: result.rates[self.measure].share)
@@ -86,7 +95,7 @@ def trial(run: Run, *, opens: Opens = Opens.HUMAN) -> Trial | None:
     if not dispatch.variants:
         return None
     measure = Interaction.CLICKED if run.campaign.winner_by == WinnerBy.HAND else Interaction(run.campaign.winner_by)
-    sent, reacted = _sent(dispatch), _reacted(run, opens)
+    sent, reacted = tried(dispatch), _reacted(run, opens)
     found: list[Result] = []
     for variant in dispatch.variants:
         people = sent.get(variant["key"], BitMap())
@@ -98,18 +107,18 @@ def trial(run: Run, *, opens: Opens = Opens.HUMAN) -> Trial | None:
         chances = {key: _chance(original.rates[key], rate) if original else None for key, rate in rates.items()}
         won = dispatch.winner == variant["key"]
         found.append(Result(variant["key"], variant["name"], variant["weight"], len(people), rates, chances, won))
-    return Trial(run, found, str(measure), _waiting(dispatch))
+    return Trial(run, found, str(measure), dispatches.number_awaiting_winner(dispatch))
 
 
 def _chance(original: Rate, rate: Rate) -> float | None:
     return chance_to_beat(original, rate) if min(original.people, rate.people) >= ENOUGH else None
 
 
-def _sent(dispatch: Dispatch) -> dict[str, BitMap]:
+def tried(dispatch: Dispatch) -> dict[str, BitMap]:
     """Who tried which variant and was sent it."""
     with binary_cursor() as cursor:
         cursor.execute(BY_VARIANT, [dispatch.pk], binary=True)
-        found = {key: BitMap(ids_of_array(ids)) for key, ids in cursor.fetchall()}
+        found = {key: bitmap_of_ids(ids_of_array(ids)) for key, ids in cursor.fetchall()}
     return {key: variants.testers(dispatch, people) for key, people in found.items()}
 
 
@@ -123,16 +132,11 @@ def _reacted(run: Run, opens: Opens) -> dict[Interaction, BitMap]:
     return {event: nodes[f"/conditions/{index}"] for index, event in enumerate(events)}
 
 
-def _waiting(dispatch: Dispatch) -> int:
-    chunks = dispatches.awaiting_winner().filter(dispatch=dispatch).values_list("profiles", flat=True)
-    return sum(len(unpack(profiles)) for profiles in chunks)
-
-
 def can_choose(run: Run) -> bool:
     """Whether somebody waits for a winner."""
     open_ones = {DispatchStatus.SENDING, DispatchStatus.PAUSED}
     dispatch = run.dispatch
-    return dispatch.status in open_ones and not dispatch.winner and _waiting(dispatch) > 0
+    return dispatch.status in open_ones and not dispatch.winner and dispatches.number_awaiting_winner(dispatch) > 0
 
 
 def decision_words(found: Trial, winner: Result, *, by_hand: bool) -> str:
@@ -151,7 +155,11 @@ def _percent(rate: Rate) -> str:
     return f"{100 * rate.share:.1f} % of {rate.people:,}"
 
 
+def last_run(campaign: Campaign) -> Run | None:
+    return Run.objects.filter(campaign=campaign.pk).select_related("dispatch", "campaign").order_by("-number").first()
+
+
 def last_trial(campaign: Campaign, *, opens: Opens = Opens.HUMAN) -> Trial | None:
     """Of the last run."""
-    run = campaign.runs.select_related("dispatch", "campaign").order_by("-number").first()
+    run = last_run(campaign)
     return trial(run, opens=opens) if run is not None else None

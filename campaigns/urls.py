@@ -31,6 +31,7 @@ urlpatterns = [
     path("campaigns/<int:pk>/undo/", moves.undo, name="campaign-undo"),
     path("campaigns/<int:pk>/retry/", deciding.RetryFailed.as_view(), name="campaign-retry"),
     path("campaigns/<int:pk>/uncertain/", deciding.Uncertain.as_view(), name="campaign-uncertain"),
+    path("campaigns/<int:pk>/winner/<slug:key>/", deciding.ChooseWinner.as_view(), name="campaign-winner"),
     path("campaigns/<int:pk>/pause/", moves.pause, name="campaign-pause"),
     path("campaigns/<int:pk>/resume/", moves.resume, name="campaign-resume"),
     path("campaigns/<int:pk>/cancel/", moves.Cancel.as_view(), name="campaign-cancel"),

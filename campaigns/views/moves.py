@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from campaigns import actions, moves
+from campaigns.breakdown import slice_of
 from campaigns.errors import CampaignError
 from campaigns.models import Campaign, CampaignStatus
 from campaigns.progress import Progress
@@ -117,8 +118,15 @@ def duplicate(request: HttpRequest, pk: int) -> HttpResponse:
 def follow_up(request: HttpRequest, pk: int) -> HttpResponse:
     """From a number of the report to a draft whose audience is those people."""
     campaign = get_object_or_404(Campaign, pk=pk)
+    among = None
+    if by := request.POST.get("by", ""):
+        among = slice_of(campaign, by, request.POST.get("value", ""))
+        if among is None:
+            raise Http404("This campaign has no such breakdown.")
     try:
-        draft = actions.follow_up(actor=actor_of(request), campaign=campaign, outcome=request.POST.get("outcome", ""))
+        draft = actions.follow_up(
+            actor=actor_of(request), campaign=campaign, outcome=request.POST.get("outcome", ""), among=among
+        )
     except KeyError:
         raise Http404("There is no such outcome on this channel.") from None
     navigation.forget_counts()

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_safe
 from pyroaring import BitMap
 
 from campaigns.aftermath import can_be_retried
-from campaigns.breakdown import traits_of
+from campaigns.breakdown import slice_of, traits_of
 from campaigns.filters import DeliveryFilter
 from campaigns.forms import PersonForm
 from campaigns.health import findings
@@ -28,6 +28,7 @@ from campaigns.presence import presence
 from campaigns.progress import Progress
 from campaigns.querysets import sentences
 from campaigns.report import Report, over_time, report
+from campaigns.trial import Result, Trial, can_choose, trial
 from campaigns.variants import frozen
 from campaigns.views.preview import Shown, preview_of
 from campaigns.wording import schedule_words
@@ -84,6 +85,9 @@ class CampaignReport(View):
                 "retriable": can_be_retried(campaign),
                 "findings": findings(counted),
                 "traits": traits_of(campaign),
+                "trial": (found := trial(run, opens=opens)),
+                "trial_rows": trial_rows(found) if found else [],
+                "can_choose": found is not None and can_choose(run),
             }
         response = render(request, "campaigns/report.html", context)
         patch_vary_headers(response, ["HX-Request"])
@@ -106,6 +110,24 @@ def previews(campaign: Campaign, run: Run | None) -> list[tuple[Any, Shown]]:
     return [
         (variant, preview_of(campaign, variant["content"], "", None, variant=variant["key"])) for variant in variants
     ]
+
+
+def trial_rows(found: Trial) -> list[tuple[Result, list[tuple[str, str, str]], str]]:
+    """Each variant with its rates and their intervals, and its chance to beat the original, in words."""
+    rows = []
+    for result in found.results:
+        cells = []
+        for measure, rate in result.rates.items():
+            low, high = result.span(measure)
+            cells.append((measure, f"{100 * rate.share:.1f} %", f"{100 * low:.1f} – {100 * high:.1f} %"))
+        rows.append((result, cells, chance_words(result.chances[found.measure])))
+    return rows
+
+
+def chance_words(chance: float | None) -> str:
+    if chance is None:
+        return "too few people yet"
+    return "< 0.1 %" if chance < 0.001 else "> 99.9 %" if chance > 0.999 else f"{100 * chance:.1f} %"
 
 
 def times(campaign: Campaign) -> str:
@@ -235,12 +257,18 @@ class OutcomePeople(View):
         if outcome not in known:
             raise Http404("There is no such outcome on this channel.")
         opens = opens_of(request)
-        evaluation = evaluate(known[outcome].tree(campaign, opens))
-        paginator = Paginator(Members(evaluation.members), 50)
+        people, among = evaluate(known[outcome].tree(campaign, opens)).members, None
+        if "by" in request.GET:
+            among = slice_of(campaign, request.GET["by"], request.GET.get("value", ""))
+            if among is None:
+                raise Http404("This campaign has no such breakdown.")
+            people &= among.people
+        paginator = Paginator(Members(people), 50)
         page = paginator.get_page(request.GET.get("page"))
         context = {
             "campaign": campaign,
             "outcome": known[outcome],
+            "among": among,
             "no_follow_up": NO_FOLLOW_UP,
             "opens": opens,
             "page_obj": page,

@@ -170,6 +170,13 @@ def awaiting_winner() -> QuerySet[Chunk]:
     return Chunk.objects.filter(status=ChunkStatus.WAITING, due_at=None)
 
 
+def number_awaiting_winner(dispatch: Dispatch) -> int:
+    if not dispatch.variants:
+        return 0
+    waiting = awaiting_winner().filter(dispatch=dispatch).values_list("profiles", flat=True)
+    return sum(len(unpack(profiles)) for profiles in waiting)
+
+
 def is_trying(dispatch: Dispatch) -> bool:
     """Whether some who try the variants have not been dealt with yet; put off or to be retried does not count."""
     others = Chunk.objects.filter(dispatch=dispatch).exclude(status=ChunkStatus.DONE)
