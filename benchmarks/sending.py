@@ -186,8 +186,8 @@ def draft(case: Case) -> Any:
 
 
 def measure(case: Case, people: int) -> Figures:
-    from campaigns.actions import launch
     from campaigns.models import Campaign
+    from campaigns.moves import launch
     from retargeting.messaging.models import Delivery, Dispatch
 
     figures = Figures()
@@ -213,7 +213,7 @@ def measure(case: Case, people: int) -> Figures:
 
 def split(case: Case, people: int) -> dict[str, float]:
     """Where the time of one worker goes, in microseconds a message."""
-    from campaigns.actions import cancel, launch
+    from campaigns.moves import cancel, launch
     from campaigns.tasks import prepare_run
     from retargeting.messaging import sending, stopwatch
     from retargeting.messaging.models import Chunk, Delivery

@@ -55,7 +55,8 @@ def drill(provider: str, *, people: int, kills: int, seed: int, server: Embedded
     """Whether it came out as it must; says how."""
     from django.core.management import call_command
 
-    from campaigns.actions import create_campaign, launch
+    from campaigns.actions import create_campaign
+    from campaigns.moves import launch
     from retargeting.channels.models import ChannelConfig
     from tests.drills.faults.cases import CASES, CONTENT
     from tests.drills.faults.killing import Killer
