@@ -1,35 +1,34 @@
-"""Everything that changes a campaign. Pages, API, admin and tasks call these."""
+"""Everything that changes what a campaign is: its draft, its name and labels. See `moves` for what it does."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from dataclasses import replace
+from itertools import chain, count
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 
-from campaigns.models import Campaign, CampaignStatus, Run
+from campaigns.breakdown import Slice
+from campaigns.errors import CampaignError
+from campaigns.models import Campaign, CampaignStatus, Variant
 from campaigns.outcomes import outcomes_of
-from campaigns.progress import Progress
-from campaigns.readiness import problems
-from campaigns.timing import begins_at, clock_words, deadline, last_moment, own_zones
 from retargeting.accounts.actions import Actor, note, note_changes
 from retargeting.accounts.models import User
 from retargeting.audiences import references
+from retargeting.bitmaps import fetch_bitmap
 from retargeting.conditions import codec
-from retargeting.conditions.nodes import EVERYONE, Group
+from retargeting.conditions.nodes import EVERYONE, Group, ListCondition
 from retargeting.conditions.wording import sentence
 from retargeting.interactions.models import MessageEvent
-from retargeting.messaging import dispatches
 from retargeting.messaging.content import cleaned
-from retargeting.messaging.models import Dispatch, DispatchStatus
-from retargeting.messaging.recurring import first_run, next_run, repeat_words
+from retargeting.messaging.recurring import repeat_words
 from retargeting.orchestrations.models import Kind, Label, MessageStep
-from retargeting.profiles.models import CHANNEL_CHOICES
-from retargeting.queue import enqueue
+from retargeting.profiles import lists
+from retargeting.profiles.actions import create_list
+from retargeting.profiles.erasure import hold_off_erasure
+from retargeting.profiles.models import CHANNEL_CHOICES, MemberSource, ProfileList
 
 SETTINGS = {
     "send_at": "time",
@@ -41,24 +40,13 @@ SETTINGS = {
     "expires_after": "minutes until it expires",
     "priority": "priority",
     "holdout": "holdout percent",
+    "test_share": "percent who try the variants",
+    "winner_by": "winner by",
+    "winner_after": "minutes until the winner is chosen",
+    "goal_event": "goal",
+    "goal_days": "days in which the goal counts",
 }
 """What a draft has besides audience and message, with the name that Activity gives it."""
-
-PREPARE_TASK = "campaigns.tasks.prepare_run"
-LATEST_START = timedelta(hours=6)
-"""How late a scheduled campaign may still start, after an outage say. Later than that nobody expects it any more."""
-
-
-class CampaignError(ValueError):
-    """The campaign cannot do that now; the message says why, and what to do."""
-
-
-class NotReady(CampaignError):
-    """The campaign has gaps. `problems` holds (section, sentence) pairs; a section is audience, message or when."""
-
-    def __init__(self, problems: list[tuple[str, str]]) -> None:
-        self.problems = problems
-        super().__init__("; ".join(text for _, text in problems))
 
 
 @transaction.atomic
@@ -71,6 +59,7 @@ def create_campaign(
     content: Mapping[str, str] | None = None,
     labels: Iterable[Label] = (),
     follow_up_of: Campaign | None = None,
+    original_name: str = "Original",
     **settings: Any,
 ) -> Campaign:
     """A new draft. `settings` are some of SETTINGS. Raises ConditionErrors for an audience that cannot be."""
@@ -83,6 +72,7 @@ def create_campaign(
         audience=codec.encode(audience),
         content=cleaned(channel, content or {}),
         follow_up_of=follow_up_of,
+        original_name=original_name,
         **settings,
         created_by=actor if isinstance(actor, User) else None,
     )
@@ -110,10 +100,10 @@ def update_campaign(
     audience that cannot be.
     """
     _check_known(settings)
-    campaign = _locked(campaign)
-    before = _described(campaign)
+    campaign = locked(campaign)
+    before = described(campaign)
     if (channel, audience, content) != (None, None, None) or settings:
-        _check_draft(campaign)
+        check_draft(campaign)
     if name is not None:
         campaign.name = name
     if channel is not None:
@@ -123,13 +113,17 @@ def update_campaign(
         campaign.audience = codec.encode(audience)
     if content is not None or channel is not None:
         campaign.content = cleaned(campaign.channel, campaign.content if content is None else content)
+    if channel is not None:
+        for variant in campaign.variants.all():
+            variant.content = cleaned(channel, variant.content)
+            variant.save(update_fields=["content"])
     for key, value in settings.items():
         setattr(campaign, key, value)
     campaign.save()
     campaign.message_steps.update(channel=campaign.channel, name=campaign.name)
     if labels is not None:
         campaign.labels.set(labels)
-    note_changes(actor=actor, instance=campaign, noun="campaign", before=before, after=_described(campaign))
+    note_changes(actor=actor, instance=campaign, noun="campaign", before=before, after=described(campaign))
     return campaign
 
 
@@ -138,11 +132,11 @@ def _check_known(settings: Mapping[str, Any]) -> None:
         raise TypeError(f"A campaign has no {', '.join(sorted(unknown))}.")
 
 
-def _locked(campaign: Campaign) -> Campaign:
+def locked(campaign: Campaign) -> Campaign:
     return Campaign.objects.select_for_update(of=("self",)).get(pk=campaign.pk)
 
 
-def _check_draft(campaign: Campaign) -> None:
+def check_draft(campaign: Campaign) -> None:
     if campaign.status != CampaignStatus.DRAFT:
         raise CampaignError(
             f"{campaign.name} is {campaign.get_status_display().lower()}: only a draft can be changed."
@@ -150,18 +144,27 @@ def _check_draft(campaign: Campaign) -> None:
         )
 
 
-def _described(campaign: Campaign) -> dict[str, str]:
+def described(campaign: Campaign) -> dict[str, str]:
     """The campaign in words, for the old and new values of its Activity."""
     tree = codec.decode(campaign.audience)
     return {
         "name": campaign.name,
         "channel": dict(CHANNEL_CHOICES)[campaign.channel],
         "audience": str(sentence(tree, references.look_up(tree))),
-        "message": ", ".join(f"{key} “{value[:60]}”" for key, value in campaign.content.items()) or "empty",
+        "message": _message_words(campaign.content),
+        "variants": "; ".join(map(_variant_words, campaign.variants.all())) or "none",
         **{name: _setting_words(getattr(campaign, key)) for key, name in SETTINGS.items()},
         "time": campaign.send_at.isoformat(" ", "minutes") if campaign.send_at else "at launch",
         "labels": ", ".join(campaign.labels.values_list("name", flat=True)) or "none",
     }
+
+
+def _message_words(content: Mapping[str, str]) -> str:
+    return ", ".join(f"{key} “{value[:60]}”" for key, value in content.items()) or "empty"
+
+
+def _variant_words(variant: Variant) -> str:
+    return f"{variant} {variant.weight} %: {_message_words(variant.content)}"
 
 
 def _setting_words(value: Any) -> str:
@@ -173,180 +176,43 @@ def _setting_words(value: Any) -> str:
 
 
 @transaction.atomic
-def launch(*, actor: Actor, campaign: Campaign, grace: int = 0) -> Run:
-    """Send now: the audience is computed by a worker, as of the moment it starts. Raises NotReady or CampaignError.
-
-    For `grace` seconds nothing happens, and `undo` makes it a draft again as if it had not been launched.
-    The fields of `campaign` that this changes are set on it; so are those that somebody else changed meanwhile.
-    """
-    # As it is stored, not as the caller saw it last, and kept so until it has been started.
-    _check_ready(_locked(campaign), now=True)
-    sources = [CampaignStatus.DRAFT, CampaignStatus.SCHEDULED]
-    return _start(actor=actor, campaign=campaign, sources=sources, grace=grace)
-
-
-def _start(*, actor: Actor, campaign: Campaign, sources: list[CampaignStatus], grace: int = 0) -> Run:
-    now = timezone.now()
-    # Somebody who launches by hand wants it to go out now, whatever time it has.
-    by_hand = CampaignStatus.DRAFT in sources
-    if not Campaign.STATES.transition(
-        campaign, CampaignStatus.RUNNING, sources=[str(state) for state in sources], launched_at=now
-    ):
-        raise CampaignError(_moved_on(campaign))
-    campaign.refresh_from_db()
-    tree = codec.decode(campaign.audience)
-    dispatch = Dispatch.objects.create(
-        orchestration_id=campaign.pk,
-        step=campaign.message_steps.get(key=""),
-        channel=campaign.channel,
-        content=campaign.content,
-        priority=campaign.priority,
-        holdout=campaign.holdout,
-        pace=campaign.pace,
-        deadline=deadline(campaign, now, by_hand=by_hand),
-        held_until=now + timedelta(seconds=grace) if grace else None,
-    )
-    run = Run.objects.create(
-        campaign=campaign,
-        own_zones=None if by_hand else own_zones(campaign),
-        number=campaign.runs.count() + 1,
-        dispatch=dispatch,
-        audience=campaign.audience,
-        sentence=str(sentence(tree, references.look_up(tree))),
-    )
-    if not grace:
-        enqueue(PREPARE_TASK, run.pk)
-    note(actor=actor, verb="launch", instance=campaign, summary=f"Launched {campaign.name}: {run.sentence}")
-    return run
-
-
-@transaction.atomic
-def undo(*, actor: Actor, campaign: Campaign) -> None:
-    """Take a launch back within its grace: the campaign is a draft again, and nobody was written to."""
-    held = Dispatch.objects.select_for_update(no_key=True).filter(
-        orchestration=campaign.pk, status__in=[DispatchStatus.PREPARING, DispatchStatus.PAUSED], started_at=None
-    )
-    dispatch = held.exclude(held_until=None).first()
-    if dispatch is None:
-        raise CampaignError(f"It is too late to undo the launch of {campaign.name}: pause or cancel it instead.")
-    Run.objects.filter(dispatch=dispatch).delete()
-    dispatch.delete()
-    first = None if not campaign.runs.exists() else campaign.launched_at
-    sources = [CampaignStatus.RUNNING, CampaignStatus.PAUSED]
-    if not Campaign.STATES.transition(campaign, CampaignStatus.DRAFT, sources=sources, launched_at=first):
-        raise CampaignError(_moved_on(campaign))
-    note(actor=actor, verb="undo", instance=campaign, summary=f"Undid the launch of {campaign.name} before it began.")
-
-
-def _moved_on(campaign: Campaign) -> str:
-    campaign.refresh_from_db(fields=["status"])
-    return f"{campaign.name} is {campaign.get_status_display().lower()} already."
-
-
-def _check_ready(campaign: Campaign, *, now: bool = False) -> None:
-    if found := problems(campaign, now=now):
-        raise NotReady(found)
-
-
-@transaction.atomic
-def schedule(*, actor: Actor, campaign: Campaign, send_at: datetime | None = None) -> Campaign:
-    """Have the campaign go out by itself at `send_at`, or at the time it has. Raises NotReady or CampaignError."""
-    campaign = _locked(campaign)
-    _check_draft(campaign)
-    asked = send_at or campaign.send_at
-    zone = ZoneInfo(campaign.time_zone)
-    campaign.send_at = first_run(campaign.repeat, asked, zone) if asked else None
-    if asked and campaign.send_at is None:
-        raise NotReady([("when", "It would end before its first run.")])
-    if campaign.send_at is None or last_moment(campaign, campaign.send_at) <= timezone.now():
-        raise NotReady([("when", "Choose a time in the future, or launch it now.")])
-    _check_ready(campaign)
-    _await(campaign, campaign.send_at)
-    again = f", {repeat_words(campaign.repeat)}" if campaign.repeat else ""
-    own = " in each person's own zone" if campaign.own_zones else ""
-    summary = f"Scheduled {campaign.name} for {clock_words(campaign)}{own}{again}."
-    note(actor=actor, verb="schedule", instance=campaign, summary=summary)
-    return campaign
-
-
-def _await(campaign: Campaign, send_at: datetime) -> bool:
-    starts_at = begins_at(campaign, send_at)
-    return Campaign.STATES.transition(campaign, CampaignStatus.SCHEDULED, send_at=send_at, starts_at=starts_at)
-
-
-@transaction.atomic
-def unschedule(*, actor: Actor, campaign: Campaign) -> None:
-    """Make a scheduled campaign a draft again."""
-    if not Campaign.STATES.transition(campaign, CampaignStatus.DRAFT):
-        raise CampaignError(_moved_on(campaign))
-    note(actor=actor, verb="unschedule", instance=campaign, summary=f"Took {campaign.name} back to a draft.")
-
-
-@transaction.atomic
-def pause(*, actor: Actor, campaign: Campaign) -> None:
-    """Stop sending. Messages that are with the provider at this moment still go out, nothing after them."""
-    _hold_dispatches(campaign)
-    if not Campaign.STATES.transition(campaign, CampaignStatus.PAUSED):
-        raise CampaignError(_moved_on(campaign))
-    for dispatch in _open_dispatches(campaign):
-        dispatches.pause(dispatch=dispatch)
-    note(actor=actor, verb="pause", instance=campaign, summary=f"Paused {campaign.name}: {how_far(campaign)}.")
-
-
-@transaction.atomic
-def resume(*, actor: Actor, campaign: Campaign) -> None:
-    """Go on where the campaign was paused."""
-    _hold_dispatches(campaign)
-    if not Campaign.STATES.transition(campaign, CampaignStatus.RUNNING, sources=[CampaignStatus.PAUSED]):
-        raise CampaignError(_moved_on(campaign))
-    for dispatch in _open_dispatches(campaign):
-        dispatches.resume(dispatch=dispatch)
-        if dispatch.status == DispatchStatus.PREPARING:
-            enqueue(PREPARE_TASK, dispatch.run.pk)
-    note(actor=actor, verb="resume", instance=campaign, summary=f"Resumed {campaign.name}.")
-
-
-@transaction.atomic
-def cancel(*, actor: Actor, campaign: Campaign) -> None:
-    """Stop for good. What has been sent stays sent."""
-    _hold_dispatches(campaign)
-    if not Campaign.STATES.transition(campaign, CampaignStatus.CANCELED):
-        raise CampaignError(_moved_on(campaign))
-    for dispatch in _open_dispatches(campaign):
-        dispatches.cancel(dispatch=dispatch)
-    note(actor=actor, verb="cancel", instance=campaign, summary=f"Canceled {campaign.name}: {how_far(campaign)}.")
-
-
-def how_far(campaign: Campaign) -> str:
-    """“1,204 sent, 8,796 stopped”. What is with a provider at this moment is counted when its answer is there."""
-    progress = Progress.of(campaign)
-    if progress.matched is None:
-        return "nothing was sent"
-    with_provider = f", {progress.sending:,} with the provider" if progress.sending else ""
-    return f"{progress.sent:,} sent, {progress.stopped:,} stopped{with_provider}"
-
-
-def _open_dispatches(campaign: Campaign) -> QuerySet[Dispatch]:
-    final = [DispatchStatus.COMPLETED, DispatchStatus.CANCELED]
-    return Dispatch.objects.filter(orchestration=campaign.pk).exclude(status__in=final).order_by("pk")
-
-
-def _hold_dispatches(campaign: Campaign) -> None:
-    """Lock them before the campaign, in the order in which a worker that completes the two takes them."""
-    list(_open_dispatches(campaign).select_for_update(no_key=True))
-
-
-@transaction.atomic
 def duplicate(*, actor: Actor, campaign: Campaign) -> Campaign:
-    """A new draft with the same audience, message and labels."""
-    return create_campaign(
+    """A new draft with the same audience, messages and labels."""
+    copy = create_campaign(
         actor=actor,
         name=f"{campaign.name}, copy"[:200],
         channel=campaign.channel,
         audience=codec.decode(campaign.audience),
         content=campaign.content,
         labels=campaign.labels.all(),
+        original_name=campaign.original_name,
         **{key: getattr(campaign, key) for key in SETTINGS if key != "send_at"},
+    )
+    for variant in campaign.variants.all():
+        variant.pk, variant.campaign = None, copy
+        variant.save(force_insert=True)
+    return copy
+
+
+@transaction.atomic
+def follow_up(*, actor: Actor, campaign: Campaign, outcome: str, among: Slice | None = None) -> Campaign:
+    """A draft on the same channel to the people of one outcome of `campaign`. Raises KeyError for no such outcome.
+
+    Of a slice alone: these people become a fixed list, which the audience names beside the outcome.
+    """
+    chosen = {known.key: known for known in outcomes_of(campaign.channel)}[outcome]
+    audience, name = chosen.tree(campaign), f"{campaign.name[:160]}, {chosen.name}"
+    if among is not None:
+        profile_list = _list_of(actor, campaign, among)
+        audience = replace(audience, conditions=(ListCondition(profile_list.pk), *audience.conditions))
+        name = f"{campaign.name[:120]}, {among.name[:40]}, {chosen.name}"
+    return create_campaign(
+        actor=actor,
+        name=name,
+        channel=campaign.channel,
+        audience=audience,
+        labels=campaign.labels.all(),
+        follow_up_of=campaign,
     )
 
 
@@ -365,70 +231,22 @@ def unarchive(*, actor: Actor, campaign: Campaign) -> None:
     note(actor=actor, verb="unarchive", instance=campaign, summary=f"Brought {campaign.name} back.")
 
 
-@transaction.atomic
-def start_due(*, now: datetime | None = None) -> int:
-    """Start the scheduled campaigns whose time has come; returns how many. One that is far too late is taken back."""
-    now = now or timezone.now()
-    due = Campaign.objects.select_for_update(of=("self",), skip_locked=True).filter(
-        status=CampaignStatus.SCHEDULED, starts_at__lte=now
-    )
-    started = 0
-    for campaign in due:
-        reasons = [text for _, text in problems(campaign)]
-        if campaign.send_at is not None and now - last_moment(campaign, campaign.send_at) > LATEST_START:
-            reasons.append(f"its time was more than {LATEST_START.total_seconds() / 3600:.0f} hours ago")
-        if reasons:
-            Campaign.STATES.transition(campaign, CampaignStatus.DRAFT)
-            summary = f"Did not start {campaign.name}, which is a draft again: {'; '.join(reasons)}."
-            note(actor=None, verb="refuse", instance=campaign, summary=summary)
-        else:
-            _start(actor=None, campaign=campaign, sources=[CampaignStatus.SCHEDULED])
-            started += 1
-    return started
-
-
-def complete(dispatch: Dispatch) -> None:
-    """Told by messaging, in its transaction, that a dispatch is through. Recurring ones wait for their next run."""
-    run = Run.objects.select_related("campaign").filter(dispatch=dispatch).first()
-    if run is None or run.campaign.status != CampaignStatus.RUNNING or _open_dispatches(run.campaign).exists():
-        return
-    campaign = run.campaign
-    following = next_run(
-        campaign.repeat,
-        campaign.send_at or run.created_at,
-        ZoneInfo(campaign.time_zone),
-        runs=campaign.runs.count(),
-        now=timezone.now(),
-    )
-    if following is not None and _await(campaign, following):
-        note(
-            actor=None,
-            verb="complete",
-            instance=campaign,
-            summary=f"Run {run.number} of {campaign.name} is completed; the next one is due {clock_words(campaign)}.",
-        )
-    elif Campaign.STATES.transition(campaign, CampaignStatus.COMPLETED, sources=[CampaignStatus.RUNNING]):
-        note(actor=None, verb="complete", instance=campaign, summary=f"{campaign.name} is completed.")
-
-
-@transaction.atomic
-def follow_up(*, actor: Actor, campaign: Campaign, outcome: str) -> Campaign:
-    """A draft on the same channel to the people of one outcome of `campaign`. Raises KeyError for no such outcome."""
-    chosen = {known.key: known for known in outcomes_of(campaign.channel)}[outcome]
-    return create_campaign(
-        actor=actor,
-        name=f"{campaign.name[:160]}, {chosen.name}",
-        channel=campaign.channel,
-        audience=chosen.tree(campaign),
-        labels=campaign.labels.all(),
-        follow_up_of=campaign,
-    )
+def _list_of(actor: Actor, campaign: Campaign, among: Slice) -> ProfileList:
+    base = f"{campaign.name[:120]}, {among.trait.label.lower()} {among.name[:40]}"
+    taken = set(ProfileList.objects.filter(name__startswith=base).values_list("name", flat=True))
+    names = chain([base], (f"{base} ({number})" for number in count(2)))
+    name = next(name for name in names if name not in taken)
+    profile_list = create_list(actor=actor, name=name)
+    hold_off_erasure()
+    there = fetch_bitmap("SELECT id FROM profiles_profile WHERE id = ANY(%s)", [list(among.people)])
+    lists.add(lists.lock(profile_list.pk).pk, list(there), MemberSource.API)
+    return profile_list
 
 
 @transaction.atomic
 def delete_campaign(*, actor: Actor, campaign: Campaign) -> bool:
     """Delete a campaign that nothing has happened to; True. One with events or runs is archived instead; False."""
-    campaign = _locked(campaign)
+    campaign = locked(campaign)
     if campaign.runs.exists() or MessageEvent.objects.filter(orchestration_id=campaign.pk).exists():
         archive(actor=actor, campaign=campaign)
         return False

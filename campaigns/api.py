@@ -14,8 +14,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.routers import SimpleRouter
 
-from campaigns import actions, aftermath
-from campaigns.actions import CampaignError, NotReady
+from campaigns import actions, aftermath, moves
+from campaigns.errors import CampaignError, NotReady
 from campaigns.models import Campaign
 from campaigns.outcomes import outcomes_of
 from campaigns.presence import presence
@@ -118,13 +118,13 @@ class CampaignViewSet(ApiViewSet):
         """Send now; for `grace` seconds it can be undone."""
         serializer = GraceSerializer(data=request.data or {})
         serializer.is_valid(raise_exception=True)
-        return self._move(actions.launch, grace=serializer.validated_data["grace"])
+        return self._move(moves.launch, grace=serializer.validated_data["grace"])
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
     def undo(self, request: Request, pk: str) -> Response:
         """Take a launch back within its grace: a draft again, and nobody was written to."""
-        return self._move(actions.undo)
+        return self._move(moves.undo)
 
     @extend_schema(request=ScheduleAtSerializer)
     @action(detail=True, methods=["post"])
@@ -135,31 +135,31 @@ class CampaignViewSet(ApiViewSet):
         send_at = serializer.validated_data.get("send_at")
         if send_at is not None and send_at <= timezone.now():
             raise Unprocessable([("/send_at", "This is in the past.")])
-        return self._move(actions.schedule, send_at=send_at)
+        return self._move(moves.schedule, send_at=send_at)
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
     def unschedule(self, request: Request, pk: str) -> Response:
         """Make it a draft again."""
-        return self._move(actions.unschedule)
+        return self._move(moves.unschedule)
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
     def pause(self, request: Request, pk: str) -> Response:
         """Stop sending for now."""
-        return self._move(actions.pause)
+        return self._move(moves.pause)
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
     def resume(self, request: Request, pk: str) -> Response:
         """Go on where it was paused."""
-        return self._move(actions.resume)
+        return self._move(moves.resume)
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: str) -> Response:
         """Stop for good."""
-        return self._move(actions.cancel)
+        return self._move(moves.cancel)
 
     @extend_schema(responses=ProgressSerializer)
     @action(detail=True)

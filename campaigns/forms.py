@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime, time
 from decimal import Decimal
 from functools import cache
@@ -9,7 +11,8 @@ from zoneinfo import ZoneInfo, available_timezones
 from django import forms
 from django.utils import timezone
 
-from campaigns.models import Campaign, IfPast
+from campaigns.models import Campaign, IfPast, WinnerBy
+from campaigns.variants import Told, with_rest
 from retargeting.audiences.builder.field import AudienceField
 from retargeting.audiences.builder.panel import find_person
 from retargeting.conditions.nodes import Channel
@@ -83,6 +86,70 @@ class MessageForm(forms.Form):
 
     def mistakes(self) -> list[ContentError]:
         return check(self.channel, self.content, complete=False)
+
+
+TRYING = [("all", "Everybody gets one of them"), ("share", "Some try them, and the others get the winner")]
+FEWEST_TO_TRY, DEFAULT_SHARE = 1, 20
+
+
+class VariantsForm(forms.Form):
+    """Names and weights of the variants, and how they are tried. The original gets what weight the others leave."""
+
+    trying = forms.ChoiceField(choices=TRYING, widget=forms.RadioSelect, required=False)
+    test_share = forms.IntegerField(label="Who try them", min_value=FEWEST_TO_TRY, max_value=99, required=False)
+    winner_by = forms.ChoiceField(label="Winner by", choices=WinnerBy.choices, required=False)
+    hours = forms.DecimalField(
+        label="Chosen after", min_value=Decimal("0.1"), max_value=720, decimal_places=1, required=False
+    )
+
+    def __init__(self, *args: Any, campaign: Campaign, told: Sequence[Told], **kwargs: Any) -> None:
+        initial = {
+            "trying": "all" if campaign.test_share == 100 else "share",
+            "test_share": DEFAULT_SHARE if campaign.test_share == 100 else campaign.test_share,
+            "winner_by": campaign.winner_by,
+            "hours": round(Decimal(campaign.winner_after) / 60, 1),
+        }
+        super().__init__(*args, **{"initial": initial, **kwargs})
+        self.campaign, self.known = campaign, told
+        if campaign.channel == Channel.SMS:
+            choices = [choice for choice in WinnerBy.choices if choice[0] != WinnerBy.OPENED]
+            self.fields["winner_by"] = forms.ChoiceField(label="Winner by", choices=choices, required=False)
+        for each in told:
+            letter = each.key.upper()
+            self.fields[f"name_{each.key}"] = forms.CharField(
+                label=f"Name of variant {letter}", max_length=60, required=False, initial=each.name
+            )
+            if each is not told[0]:
+                self.fields[f"weight_{each.key}"] = forms.IntegerField(
+                    label=f"Percent of variant {letter}", min_value=1, max_value=99, initial=each.weight
+                )
+
+    def fields_of(self, told: Told) -> tuple[forms.BoundField, forms.BoundField | None]:
+        """The name, and the weight where it can be set."""
+        weight = f"weight_{told.key}"
+        return self[f"name_{told.key}"], self[weight] if weight in self.fields else None
+
+    def told(self) -> list[Told]:
+        """The variants as they are wanted; a name that was emptied stays what it was."""
+        data = self.cleaned_data
+        return with_rest(
+            [
+                replace(
+                    each,
+                    name=data[f"name_{each.key}"].strip() or each.name,
+                    weight=data.get(f"weight_{each.key}", each.weight),
+                )
+                for each in self.known
+            ]
+        )
+
+    def settings(self) -> dict[str, Any]:
+        data, campaign = self.cleaned_data, self.campaign
+        return {
+            "test_share": (data["test_share"] or DEFAULT_SHARE) if data["trying"] == "share" else 100,
+            "winner_by": data["winner_by"] or campaign.winner_by,
+            "winner_after": int(data["hours"] * 60) if data["hours"] else campaign.winner_after,
+        }
 
 
 @cache
@@ -267,9 +334,12 @@ class TestForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
 
-    def __init__(self, *args: Any, channel: str, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, channel: str, told: Sequence[Told], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.channel = Channel(channel)
+        if len(told) > 1:
+            choices = [(each.key, f"{each.key.upper()} {each.name}") for each in told]
+            self.fields["variant"] = forms.ChoiceField(label="Which variant", choices=choices)
 
     def clean_address(self) -> str | None:
         """As an import would store it, so that a test is refused for what a real address would be refused for."""

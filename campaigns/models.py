@@ -28,11 +28,22 @@ class IfPast(models.TextChoices):
     SKIP = "skip", "They are left out"
 
 
+class WinnerBy(models.TextChoices):
+    """What decides between variants. The first two are keys of outcomes."""
+
+    CLICKED = "clicked", "Clicks"
+    OPENED = "opened", "Opens"
+    HAND = "hand", "I choose by hand"
+
+
 class Campaign(Orchestration):
     """A message to an audience, once or again and again. Shares its id with its Orchestration.
 
     `send_at` is the next time it goes out, on the clocks of `time_zone`; with `own_zones` it is that time of day in
     each person's own zone. `starts_at` is when work on it begins: when the first zone has that time.
+
+    `content` is the original message; `variants` are the others, and their weights leave the original its own. A
+    `test_share` of the people try them out, the others get the winner.
     """
 
     STATES = StateTable(
@@ -73,6 +84,20 @@ class Campaign(Orchestration):
     holdout = models.PositiveSmallIntegerField(
         default=0, validators=[MaxValueValidator(50)], help_text="Percent of the audience who get nothing."
     )
+    original_name = models.CharField(max_length=60, default="Original", help_text="Of `content` among its variants.")
+    test_share = models.PositiveSmallIntegerField(
+        default=100,
+        validators=[MinValueValidator(1), MaxValueValidator(100)],
+        help_text="Percent of the audience who try the variants; the others get the winner.",
+    )
+    winner_by = models.CharField(max_length=10, choices=WinnerBy, default=WinnerBy.CLICKED)
+    winner_after = models.PositiveIntegerField(
+        default=240, validators=[MinValueValidator(1)], help_text="Minutes from the last test message to the choice."
+    )
+    goal_event = models.CharField(max_length=200, blank=True, help_text="The event that it is to bring about.")
+    goal_days = models.PositiveSmallIntegerField(
+        default=7, validators=[MinValueValidator(1), MaxValueValidator(90)], help_text="Days in which that counts."
+    )
     follow_up_of = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="follow_ups", editable=False
     )
@@ -83,6 +108,23 @@ class Campaign(Orchestration):
     class Meta:
         ordering = ["-created_at", "-id"]
         indexes = [models.Index(fields=["status", "starts_at"])]
+
+
+class Variant(models.Model):
+    """Another message of a campaign beside the original. The draft's; a dispatch has a copy of its own."""
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="variants")
+    key = models.CharField(max_length=1, help_text="A letter; the original is a.")
+    name = models.CharField(max_length=60)
+    weight = models.PositiveSmallIntegerField(help_text="Percent of those who try; the original gets what is left.")
+    content: models.JSONField[Any, Any] = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["campaign", "key"]
+        constraints = [models.UniqueConstraint(fields=["campaign", "key"], name="variant_key_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.key.upper()} {self.name}"
 
 
 class Run(models.Model):
@@ -100,6 +142,8 @@ class Run(models.Model):
     )
     members = models.BinaryField(null=True, help_text="Serialised bitmap of everyone in the audience.")
     matched = models.PositiveIntegerField(null=True, help_text="Size of `members`.")
+    decides_at = models.DateTimeField(null=True, help_text="When the winner is chosen.")
+    decision = models.TextField(blank=True, help_text="How the winner was chosen, in words.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -8,6 +8,7 @@ from datetime import datetime
 from django.db.models import Count
 
 from campaigns.models import Campaign, CampaignStatus, Run
+from retargeting.messaging import dispatches
 from retargeting.messaging.models import Delivery, DeliveryStatus, DispatchStatus, SkipReason
 
 
@@ -22,6 +23,8 @@ class Progress:
     matched: int | None
     counts: dict[str, int]
     canceled: int = 0
+    for_winner: int = 0
+    """Those who wait for the winner among the variants."""
     held_until: datetime | None = None
     """Until then its launch can be undone."""
 
@@ -33,7 +36,9 @@ class Progress:
         deliveries = Delivery.objects.filter(dispatch=run.dispatch_id).order_by()
         counts = dict(deliveries.values_list("status").annotate(Count("id")))
         canceled = deliveries.filter(status=DeliveryStatus.SKIPPED, reason=SkipReason.CANCELED).count()
-        return cls(campaign.status, run.matched or 0, counts, canceled)
+        return cls(
+            campaign.status, run.matched or 0, counts, canceled, dispatches.number_awaiting_winner(run.dispatch)
+        )
 
     @property
     def sent(self) -> int:

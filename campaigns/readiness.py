@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from django.utils import timezone
 
-from campaigns.models import Campaign, CampaignStatus
+from campaigns.models import Campaign, CampaignStatus, WinnerBy
 from campaigns.timing import last_moment
 from retargeting.audiences import references
 from retargeting.channels.registry import config_of
 from retargeting.conditions import codec
 from retargeting.conditions.errors import ConditionErrors
+from retargeting.conditions.nodes import Channel
 from retargeting.messaging import content
 
 Problem = tuple[str, str]
@@ -31,10 +34,32 @@ def _audience(campaign: Campaign) -> list[Problem]:
 
 def _message(campaign: Campaign) -> list[Problem]:
     config = config_of(campaign.channel)
-    found = [("message", error.message) for error in content.check(campaign.channel, campaign.content)]
+    variants = list(campaign.variants.all())
+    found: list[Problem] = []
+    for key, told in [("a", campaign.content), *((variant.key, variant.content) for variant in variants)]:
+        of = f"variant {key.upper()}: " if variants else ""
+        found += [("message", f"{of}{error.message}") for error in content.check(campaign.channel, told)]
+    if variants:
+        found += _trial(campaign)
     if not config.enabled:
         found.append(("message", f"the channel {config} is switched off"))
     return found
+
+
+def _trial(campaign: Campaign) -> Iterator[Problem]:
+    """What of the way the variants are tried cannot be."""
+    if campaign.test_share >= 100:
+        return
+    if campaign.winner_by == WinnerBy.OPENED and campaign.channel == Channel.SMS:
+        yield "message", "nobody can tell whether a text message was opened: have clicks choose the winner"
+    if campaign.own_zones:
+        yield "when", "the winner is one for all zones: send at one time, or have everybody try the variants"
+    if (
+        campaign.expires_after is not None
+        and campaign.winner_by != WinnerBy.HAND
+        and campaign.expires_after <= campaign.winner_after
+    ):
+        yield "when", "it expires before the winner is chosen"
 
 
 def _when(campaign: Campaign) -> list[Problem]:

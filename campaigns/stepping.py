@@ -52,6 +52,8 @@ def _audience(found: Forecast | None) -> str:
 
 def _message(campaign: Campaign) -> str:
     written, channel = len(campaign.content), dict(CHANNEL_CHOICES)[campaign.channel]
+    if others := campaign.variants.count():
+        return f"{channel}, {others + 1} variants"
     return f"{channel}, {written} field{'' if written == 1 else 's'}" if written else f"{channel}, not written"
 
 

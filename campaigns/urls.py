@@ -1,6 +1,18 @@
 from django.urls import path
 
-from campaigns.views import audience, breakdown, deciding, editor, launching, lists, moves, preview, reach, report
+from campaigns.views import (
+    audience,
+    breakdown,
+    deciding,
+    editor,
+    launching,
+    lists,
+    moves,
+    preview,
+    reach,
+    report,
+    variants,
+)
 
 urlpatterns = [
     path("campaigns/", lists.CampaignList.as_view(), name="campaigns"),
@@ -10,6 +22,7 @@ urlpatterns = [
     path("campaigns/<int:pk>/name/", editor.CampaignName.as_view(), name="campaign-name"),
     path("campaigns/<int:pk>/builder/", audience.builder, name="campaign-builder"),
     path("campaigns/<int:pk>/reach/<slug:part>/", reach.ReachPeople.as_view(), name="campaign-reach"),
+    path("campaigns/<int:pk>/variants/", variants.change, name="campaign-variants"),
     path("campaigns/<int:pk>/preview/mail/", preview.mail, name="campaign-preview-mail"),
     path("campaigns/<int:pk>/test/", preview.SendTest.as_view(), name="campaign-test"),
     path("campaigns/<int:pk>/launch/", launching.Launch.as_view(), name="campaign-launch"),
@@ -18,6 +31,7 @@ urlpatterns = [
     path("campaigns/<int:pk>/undo/", moves.undo, name="campaign-undo"),
     path("campaigns/<int:pk>/retry/", deciding.RetryFailed.as_view(), name="campaign-retry"),
     path("campaigns/<int:pk>/uncertain/", deciding.Uncertain.as_view(), name="campaign-uncertain"),
+    path("campaigns/<int:pk>/winner/<slug:key>/", deciding.ChooseWinner.as_view(), name="campaign-winner"),
     path("campaigns/<int:pk>/pause/", moves.pause, name="campaign-pause"),
     path("campaigns/<int:pk>/resume/", moves.resume, name="campaign-resume"),
     path("campaigns/<int:pk>/cancel/", moves.Cancel.as_view(), name="campaign-cancel"),

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 
-from campaigns.models import Campaign, IfPast
+from campaigns.models import Campaign, IfPast, WinnerBy
 from retargeting.messaging.models import Priority
 from retargeting.messaging.recurring import repeat_words
 
@@ -59,6 +59,18 @@ def limit_words(campaign: Campaign) -> list[str]:
     if campaign.holdout:
         found.append(f"{campaign.holdout} % of the audience get nothing, for comparison.")
     return found
+
+
+def trial_words(campaign: Campaign) -> str:
+    """How the variants are tried: “20 % of the audience try them; 4 hours later … goes to the others.”"""
+    if campaign.test_share == 100:
+        return "Everybody gets one of the variants, by lot and always the same one."
+    start = f"{campaign.test_share} % of the audience try the variants"
+    if campaign.winner_by == WinnerBy.HAND:
+        return f"{start}; the others get the one that you choose in the report."
+    after = duration_words(campaign.winner_after)
+    measure = "opened" if campaign.winner_by == WinnerBy.OPENED else "clicked"
+    return f"{start}; {after} after the last of these messages the others get the one that most people {measure}."
 
 
 def duration_words(minutes: int) -> str:

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("automations", "0001_initial"),
-        ("messaging", "0005_journeys"),
+        ("messaging", "0006_journeys"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST
 from pyroaring import BitMap
 
 from campaigns import actions
+from campaigns.errors import CampaignError
 from campaigns.forecast import reach
 from campaigns.forms import AudienceForm
 from campaigns.models import Campaign, CampaignStatus
@@ -63,7 +64,7 @@ def _saved(request: HttpRequest, campaign: Campaign) -> str:
         refused = ""
     except (ValidationError, ConditionErrors):
         refused = "not saved: finish the condition"
-    except actions.CampaignError as error:
+    except CampaignError as error:
         refused = f"not saved: {error}"
     steps = steps_of(campaign, "audience", keys={"audience", "review"})
     context = {"campaign": campaign, "refused": refused, "now": timezone.now(), "steps": steps, "step": "audience"}

@@ -12,12 +12,15 @@ from django.views.decorators.http import require_safe
 
 from campaigns.breakdown import TRAITS, breakdown, columns_of, traits_of
 from campaigns.models import Campaign
+from campaigns.outcomes import outcomes_of
 from campaigns.views.report import opens_of
 from retargeting.messaging.models import Delivery
 from retargeting.profiles.imports.files import csv_line
 from retargeting.profiles.models import Profile
+from retargeting.web.access import can_write
 
 AT_A_TIME = 2000
+FOLLOWED_UP = ("sent", "sent_not_opened", "opened_not_clicked", "sent_not_clicked", "clicked")
 
 
 @require_safe
@@ -29,17 +32,18 @@ def by_trait(request: HttpRequest, pk: int, trait: str) -> HttpResponseBase:
         raise Http404("This campaign has no such breakdown.")
     rows, columns = breakdown(campaign, chosen, opens=opens_of(request)), columns_of(campaign)
     if request.GET.get("as") == "csv":
-        lines = [[row.value, *(str(row.people[key]) for key in columns)] for row in rows]
-        return _file(f"{campaign.name} by {chosen.label.lower()}", [chosen.label.lower(), *columns], iter(lines))
+        lines = [[row.name, *(str(row.people[key]) for key in columns)] for row in rows]
+        return file_of(f"{campaign.name} by {chosen.label.lower()}", [chosen.label.lower(), *columns], iter(lines))
     context = {
         "campaign": campaign,
         "trait": chosen,
         "traits": traits_of(campaign),
         "opens": opens_of(request),
         "columns": columns,
-        "rows": [(row.value, row.people["sent"], [(row.people[key], _percent(row.share(key))) for key in columns[1:]])
-                 for row in rows],
-    }  # fmt: skip
+        "rows": [(row, [(key, row.people[key], _percent(row.share(key))) for key in columns[1:]]) for row in rows],
+        "follow_ups": [item for item in outcomes_of(campaign.channel) if item.key in FOLLOWED_UP],
+        "editable": can_write(request.user),
+    }
     return render(request, "campaigns/breakdown.html", context)
 
 
@@ -51,8 +55,8 @@ def _percent(share: float | None) -> str:
 def deliveries_file(request: HttpRequest, pk: int) -> HttpResponseBase:
     """Every delivery of the campaign as a file, with why it was skipped or failed."""
     campaign = get_object_or_404(Campaign, pk=pk)
-    columns = ["person", "address", "status", "reason", "detail", "changed at"]
-    return _file(f"{campaign.name} deliveries", columns, _deliveries(campaign))
+    columns = ["person", "address", "variant", "provider", "status", "reason", "detail", "changed at"]
+    return file_of(f"{campaign.name} deliveries", columns, _deliveries(campaign))
 
 
 def _deliveries(campaign: Campaign) -> Iterator[list[str]]:
@@ -66,11 +70,20 @@ def _deliveries(campaign: Campaign) -> Iterator[list[str]]:
         names = dict(Profile.objects.filter(pk__in=ids).values_list("pk", "external_id"))
         for delivery in page:
             name, at = names.get(delivery.profile_id, ""), delivery.updated_at.isoformat(timespec="seconds")
-            yield [name, delivery.address, delivery.status, delivery.reason, delivery.detail, at]
+            yield [
+                name,
+                delivery.address,
+                delivery.variant,
+                delivery.provider,
+                delivery.status,
+                delivery.reason,
+                delivery.detail,
+                at,
+            ]
         last = page[-1].pk
 
 
-def _file(name: str, columns: list[str], lines: Iterator[list[str]]) -> HttpResponseBase:
+def file_of(name: str, columns: list[str], lines: Iterator[list[str]]) -> HttpResponseBase:
     def text() -> Iterator[str]:
         yield "\ufeff" + csv_line(columns)  # spreadsheets take it for UTF-8 by the first character
         for line in lines:

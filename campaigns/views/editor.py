@@ -14,15 +14,18 @@ from django.utils.functional import cached_property
 from django.views import View
 
 from campaigns import actions
+from campaigns.errors import CampaignError
 from campaigns.forecast import Forecast, forecast
 from campaigns.forms import MessageForm, NameForm, WhenForm
 from campaigns.models import Campaign, CampaignStatus
 from campaigns.querysets import sentences
 from campaigns.readiness import Problem, problems
 from campaigns.stepping import STEPS, steps_of
+from campaigns.variants import ORIGINAL, told_of, write_variant
 from campaigns.views.audience import audience_form
 from campaigns.views.preview import preview_of
-from campaigns.wording import limit_words, schedule_words
+from campaigns.views.variants import card, chosen
+from campaigns.wording import limit_words, schedule_words, trial_words
 from retargeting.accounts.permissions import actor_of
 from retargeting.audiences.builder.suggestions import suggestions
 from retargeting.conditions.errors import ConditionErrors
@@ -58,6 +61,11 @@ class Editor(View):
         asked = self.request.GET.get("step", "")
         return asked if asked in STEPS else "audience"
 
+    @property
+    def variant(self) -> str:
+        """The key of the variant that is edited."""
+        return chosen(self.campaign, self.request.GET.get("variant", "")).key
+
     @cached_property
     def forecast(self) -> Forecast | None:
         return forecast(self.campaign)
@@ -76,10 +84,8 @@ class Editor(View):
         quiet = bool(getattr(request, "htmx", None))
         if form is not None and form.is_valid():
             try:
-                self.campaign = actions.update_campaign(
-                    actor=actor_of(request), campaign=self.campaign, **form.changes()
-                )
-            except actions.CampaignError as error:
+                self.save(form)
+            except CampaignError as error:
                 messages.warning(request, str(error))
                 return go(request, reverse("campaign", args=[self.campaign.pk]))
             except ConditionErrors as errors:
@@ -91,16 +97,24 @@ class Editor(View):
             return self.saved(form)
         return self.page(form, status=422 if form is not None and any(form.errors.values()) else 200)
 
+    def save(self, form: Any) -> None:
+        actor, campaign = actor_of(self.request), self.campaign
+        if self.step == "message" and self.variant != ORIGINAL:
+            self.campaign = write_variant(actor=actor, campaign=campaign, key=self.variant, content=form.content)
+        else:
+            self.campaign = actions.update_campaign(actor=actor, campaign=campaign, **form.changes())
+
     def next_url(self) -> str:
         asked = self.request.POST.get("go", "")
-        return f"{reverse('campaign', args=[self.campaign.pk])}?step={asked if asked in STEPS else self.step}"
+        url = f"{reverse('campaign', args=[self.campaign.pk])}?step={asked if asked in STEPS else self.step}"
+        return f"{url}&variant={self.variant}" if asked == self.step == "message" else url
 
     def form(self, data: Any = None) -> Any:
         match self.step:
             case "audience":
                 return audience_form(self.campaign, data)
             case "message":
-                return MessageForm(self.campaign.channel, data, initial=self.campaign.content)
+                return MessageForm(self.campaign.channel, data, initial=chosen(self.campaign, self.variant).content)
             case "when":
                 zone = timezone.get_current_timezone_name()
                 return WhenForm(data, initial=WhenForm.initial_for(self.campaign, zone))
@@ -129,8 +143,10 @@ class Editor(View):
         if self.step in {"audience", "review"}:
             context["forecast"] = self.forecast
             [context["sentence"]] = sentences([self.campaign.audience])
-        if self.step in {"message", "review"}:
+        if self.step == "message":
             context |= self.message_context(form)
+        if self.step == "review":
+            context |= self.messages_context()
         if self.step in {"when", "review"}:
             context["moment"] = schedule_words(self.campaign) if self.campaign.send_at else ""
             context["limits"] = limit_words(self.campaign)
@@ -139,16 +155,30 @@ class Editor(View):
         return context
 
     def message_context(self, form: Any) -> dict[str, Any]:
-        content = form.content if form is not None and form.is_bound and form.is_valid() else self.campaign.content
+        told = chosen(self.campaign, self.variant)
+        content = form.content if form.is_bound and form.is_valid() else told.content
         words = self.request.POST.get("as", "") or self.request.GET.get("as", "")
-        shown = preview_of(self.campaign, content, words, None if words else self.forecast)
+        shown = preview_of(self.campaign, content, words, None if words else self.forecast, variant=told.key)
         return {
+            **card(self.request, self.campaign, told.key),
+            "told": told,
             "shown": shown,
             "preview": shown.preview,
             "as_words": words or (shown.preview.person.external_id if shown.preview.person else ""),
-            "fields": [(form[key], _mistake(shown.preview, form, key)) for key in form.fields] if form else [],
+            "fields": [(form[key], _mistake(shown.preview, form, key)) for key in form.fields],
             "attributes": sorted(filter(PLAIN_NAME.fullmatch, suggestions().attributes))[:40],
             "own_names": [*OWN_NAMES, *(["unsubscribe_url"] if self.campaign.channel == Channel.EMAIL else [])],
+        }
+
+    def messages_context(self) -> dict[str, Any]:
+        """Every variant as the same person would get it."""
+        told = told_of(self.campaign)
+        first = preview_of(self.campaign, told[0].content, "", self.forecast)
+        words = first.preview.person.external_id if first.preview.person else ""
+        others = [preview_of(self.campaign, each.content, words, None, variant=each.key) for each in told[1:]]
+        return {
+            "previews": list(zip(told, [first, *others], strict=True)),
+            "trying": trial_words(self.campaign) if others else "",
         }
 
 

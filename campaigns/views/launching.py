@@ -12,7 +12,8 @@ from django.urls import reverse
 from django.utils.functional import cached_property
 from django.views import View
 
-from campaigns import actions
+from campaigns import moves
+from campaigns.errors import CampaignError
 from campaigns.forecast import Forecast, forecast
 from campaigns.models import Campaign
 from campaigns.querysets import sentences
@@ -66,7 +67,7 @@ class Confirmed(WriterRequiredMixin, View):
             return self.ask("Tick the box to say that this size is meant.", status=422)
         try:
             done = self.act()
-        except actions.CampaignError as error:
+        except CampaignError as error:
             messages.warning(request, str(error))
         else:
             messages.success(request, done)
@@ -136,7 +137,7 @@ class Launch(Confirmed):
 
     def act(self) -> str:
         grace = settings.LAUNCH_GRACE_SECONDS
-        actions.launch(actor=actor_of(self.request), campaign=self.campaign, grace=grace)
+        moves.launch(actor=actor_of(self.request), campaign=self.campaign, grace=grace)
         return f"{self.campaign.name} goes out {self.how_soon}."
 
 
@@ -157,6 +158,6 @@ class Schedule(Confirmed):
         }
 
     def act(self) -> str:
-        scheduled = actions.schedule(actor=actor_of(self.request), campaign=self.campaign)
+        scheduled = moves.schedule(actor=actor_of(self.request), campaign=self.campaign)
         assert scheduled.send_at is not None
         return f"{self.campaign.name} will go out {schedule_words(scheduled)}."

@@ -11,7 +11,9 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from campaigns import actions
+from campaigns import actions, moves
+from campaigns.breakdown import slice_of
+from campaigns.errors import CampaignError
 from campaigns.models import Campaign, CampaignStatus
 from campaigns.progress import Progress
 from campaigns.views.lists import back_to_list
@@ -28,10 +30,10 @@ def _move(request: HttpRequest, pk: int, verb: Verb, done: str) -> HttpResponse:
     campaign = get_object_or_404(Campaign, pk=pk)
     try:
         verb(actor=actor_of(request), campaign=campaign)
-    except actions.CampaignError as error:
+    except CampaignError as error:
         messages.warning(request, str(error))
     else:
-        messages.success(request, done.format(campaign.name, actions.how_far(campaign)))
+        messages.success(request, done.format(campaign.name, moves.how_far(campaign)))
     target = back_to_list(request) if "back" in request.POST else reverse("campaign", args=[pk])
     return HttpResponseRedirect(target)
 
@@ -39,25 +41,25 @@ def _move(request: HttpRequest, pk: int, verb: Verb, done: str) -> HttpResponse:
 @require_POST
 @writer_required
 def unschedule(request: HttpRequest, pk: int) -> HttpResponse:
-    return _move(request, pk, actions.unschedule, "{} is a draft again and will not go out by itself.")
+    return _move(request, pk, moves.unschedule, "{} is a draft again and will not go out by itself.")
 
 
 @require_POST
 @writer_required
 def undo(request: HttpRequest, pk: int) -> HttpResponse:
-    return _move(request, pk, actions.undo, "{} is a draft again. Nobody was written to.")
+    return _move(request, pk, moves.undo, "{} is a draft again. Nobody was written to.")
 
 
 @require_POST
 @writer_required
 def pause(request: HttpRequest, pk: int) -> HttpResponse:
-    return _move(request, pk, actions.pause, "Paused {}: {}. What is with the provider now still goes out.")
+    return _move(request, pk, moves.pause, "Paused {}: {}. What is with the provider now still goes out.")
 
 
 @require_POST
 @writer_required
 def resume(request: HttpRequest, pk: int) -> HttpResponse:
-    return _move(request, pk, actions.resume, "{} goes on where it was paused.")
+    return _move(request, pk, moves.resume, "{} goes on where it was paused.")
 
 
 @require_POST
@@ -94,11 +96,11 @@ class Cancel(ConfirmView):
 
     def act(self) -> str:
         try:
-            actions.cancel(actor=actor_of(self.request), campaign=self.campaign)
-        except actions.CampaignError as error:
+            moves.cancel(actor=actor_of(self.request), campaign=self.campaign)
+        except CampaignError as error:
             messages.warning(self.request, str(error))
         else:
-            messages.success(self.request, f"Canceled {self.campaign.name}: {actions.how_far(self.campaign)}.")
+            messages.success(self.request, f"Canceled {self.campaign.name}: {moves.how_far(self.campaign)}.")
         return reverse("campaign", args=[self.campaign.pk])
 
 
@@ -116,8 +118,15 @@ def duplicate(request: HttpRequest, pk: int) -> HttpResponse:
 def follow_up(request: HttpRequest, pk: int) -> HttpResponse:
     """From a number of the report to a draft whose audience is those people."""
     campaign = get_object_or_404(Campaign, pk=pk)
+    among = None
+    if by := request.POST.get("by", ""):
+        among = slice_of(campaign, by, request.POST.get("value", ""))
+        if among is None:
+            raise Http404("This campaign has no such breakdown.")
     try:
-        draft = actions.follow_up(actor=actor_of(request), campaign=campaign, outcome=request.POST.get("outcome", ""))
+        draft = actions.follow_up(
+            actor=actor_of(request), campaign=campaign, outcome=request.POST.get("outcome", ""), among=among
+        )
     except KeyError:
         raise Http404("There is no such outcome on this channel.") from None
     navigation.forget_counts()

@@ -19,9 +19,11 @@ from django.views.decorators.http import require_safe
 from campaigns.forecast import Forecast
 from campaigns.forms import TestForm
 from campaigns.models import Campaign
+from campaigns.variants import ORIGINAL, told_of
 from retargeting.accounts.permissions import actor_of
 from retargeting.audiences.builder.panel import find_person
 from retargeting.channels.adapter import Result
+from retargeting.messaging.models import Dispatch
 from retargeting.messaging.testing import Preview, TestRefused, preview, send_test
 from retargeting.profiles.models import Profile
 from retargeting.web.editing import ActionFormView
@@ -46,13 +48,15 @@ class Shown:
         return f"messaging/preview/{self.preview.channel}.html"
 
 
-def preview_of(campaign: Campaign, content: Mapping[str, str], words: str, forecast: Forecast | None) -> Shown:
+def preview_of(
+    campaign: Campaign, content: Mapping[str, str], words: str, forecast: Forecast | None, *, variant: str = ORIGINAL
+) -> Shown:
     """As the person that `words` name, or without any as one of those who would get it."""
     person = find_person(words) if words else _somebody(forecast)
     shown = preview(channel=campaign.channel, content=content, profile=person, campaign=campaign.name)
     # The mail in its frame is loaded anew exactly when it has changed.
     version = salted_hmac("preview", shown.content.get("html", "")).hexdigest()[:12]
-    query = urlencode({"as": person.external_id if person else "", "v": version})
+    query = urlencode({"as": person.external_id if person else "", "variant": variant, "v": version})
     url = f"{reverse('campaign-preview-mail', args=[campaign.pk])}?{query}"
     return Shown(shown, url, bool(words) and person is None)
 
@@ -71,11 +75,26 @@ def mail(request: HttpRequest, pk: int) -> HttpResponse:
     """The HTML of the mail as saved, for a frame without rights."""
     campaign = get_object_or_404(Campaign, pk=pk)
     person = find_person(request.GET.get("as", ""))
-    shown = preview(channel=campaign.channel, content=campaign.content, profile=person, campaign=campaign.name)
+    content = content_of(campaign, request.GET.get("variant", ""))
+    shown = preview(channel=campaign.channel, content=content, profile=person, campaign=campaign.name)
     response = HttpResponse(shown.content.get("html", ""))
     response["Content-Security-Policy"] = MAIL_POLICY
     response["Cache-Control"] = "no-store"
     return response
+
+
+def content_of(campaign: Campaign, key: str) -> Mapping[str, str]:
+    """What the variant of that key says: that of the draft, or of an earlier run; the original for none."""
+    for told in told_of(campaign):
+        if told.key == key:
+            return told.content
+    dispatches = Dispatch.objects.filter(orchestration=campaign.pk).order_by("-pk")
+    for variants in dispatches.values_list("variants", flat=True):
+        for variant in variants:
+            if variant["key"] == key:
+                found: Mapping[str, str] = variant["content"]
+                return found
+    return campaign.content
 
 
 class SendTest(ActionFormView):
@@ -91,13 +110,17 @@ class SendTest(ActionFormView):
         return "Send a test"
 
     def back(self) -> str:
-        return f"{reverse('campaign', args=[self.campaign.pk])}?step=message"
+        return f"{reverse('campaign', args=[self.campaign.pk])}?step=message&variant={self.variant}"
+
+    @property
+    def variant(self) -> str:
+        return self.request.POST.get("variant", "") or self.request.GET.get("variant", "") or ORIGINAL
 
     def get_form_kwargs(self) -> dict[str, Any]:
-        return {**super().get_form_kwargs(), "channel": self.campaign.channel}
+        return {**super().get_form_kwargs(), "channel": self.campaign.channel, "told": told_of(self.campaign)}
 
     def get_initial(self) -> dict[str, Any]:
-        return {"person": self.request.GET.get("as", "")}
+        return {"person": self.request.GET.get("as", ""), "variant": self.variant}
 
     def act(self, form: TestForm) -> str:
         person, address = form.cleaned_data["person"], form.cleaned_data["address"]
@@ -105,7 +128,7 @@ class SendTest(ActionFormView):
             outcome = send_test(
                 actor=actor_of(self.request),
                 channel=self.campaign.channel,
-                content=self.campaign.content,
+                content=content_of(self.campaign, self.variant),
                 profile=person,
                 address=address,
                 campaign=self.campaign.name,

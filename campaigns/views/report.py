@@ -18,17 +18,19 @@ from django.views.decorators.http import require_safe
 from pyroaring import BitMap
 
 from campaigns.aftermath import can_be_retried
-from campaigns.breakdown import traits_of
+from campaigns.breakdown import slice_of, traits_of
 from campaigns.filters import DeliveryFilter
 from campaigns.forms import PersonForm
 from campaigns.health import findings
-from campaigns.models import Campaign, CampaignStatus
+from campaigns.models import Campaign, CampaignStatus, Run
 from campaigns.outcomes import outcomes_of
 from campaigns.presence import presence
 from campaigns.progress import Progress
 from campaigns.querysets import sentences
 from campaigns.report import Report, over_time, report
-from campaigns.views.preview import preview_of
+from campaigns.trial import Result, Trial, can_choose, trial
+from campaigns.variants import frozen
+from campaigns.views.preview import Shown, preview_of
 from campaigns.wording import schedule_words
 from retargeting.audiences.engine import evaluate
 from retargeting.conditions.nodes import Interaction, Opens
@@ -63,8 +65,7 @@ class CampaignReport(View):
             "opens": opens,
             "sentence": sentences([run.audience if run else campaign.audience])[0],
             "follow_ups": campaign.follow_ups.all(),
-            "shown": (shown := preview_of(campaign, campaign.content, "", None)),
-            "preview": shown.preview,
+            "previews": previews(campaign, run),
             "times": times(campaign),
             **self.person(campaign),
         }
@@ -84,6 +85,9 @@ class CampaignReport(View):
                 "retriable": can_be_retried(campaign),
                 "findings": findings(counted),
                 "traits": traits_of(campaign),
+                "trial": (found := trial(run, opens=opens)),
+                "trial_rows": trial_rows(found) if found else [],
+                "can_choose": found is not None and can_choose(run),
             }
         response = render(request, "campaigns/report.html", context)
         patch_vary_headers(response, ["HX-Request"])
@@ -96,6 +100,34 @@ class CampaignReport(View):
         form = PersonForm(self.request.GET)
         found = presence(campaign, form.cleaned_data["person"]) if form.is_valid() else None
         return {"person_form": form, "presence": found}
+
+
+def previews(campaign: Campaign, run: Run | None) -> list[tuple[Any, Shown]]:
+    """What the last run sent, or the campaign would send: every variant, or the one message."""
+    variants = run.dispatch.variants if run else frozen(campaign)
+    if not variants:
+        return [(None, preview_of(campaign, run.dispatch.content if run else campaign.content, "", None))]
+    return [
+        (variant, preview_of(campaign, variant["content"], "", None, variant=variant["key"])) for variant in variants
+    ]
+
+
+def trial_rows(found: Trial) -> list[tuple[Result, list[tuple[str, str, str]], str]]:
+    """Each variant with its rates and their intervals, and its chance to beat the original, in words."""
+    rows = []
+    for result in found.results:
+        cells = []
+        for measure, rate in result.rates.items():
+            low, high = result.span(measure)
+            cells.append((measure, f"{100 * rate.share:.1f} %", f"{100 * low:.1f} – {100 * high:.1f} %"))
+        rows.append((result, cells, chance_words(result.chances[found.measure])))
+    return rows
+
+
+def chance_words(chance: float | None) -> str:
+    if chance is None:
+        return "too few people yet"
+    return "< 0.1 %" if chance < 0.001 else "> 99.9 %" if chance > 0.999 else f"{100 * chance:.1f} %"
 
 
 def times(campaign: Campaign) -> str:
@@ -225,12 +257,18 @@ class OutcomePeople(View):
         if outcome not in known:
             raise Http404("There is no such outcome on this channel.")
         opens = opens_of(request)
-        evaluation = evaluate(known[outcome].tree(campaign, opens))
-        paginator = Paginator(Members(evaluation.members), 50)
+        people, among = evaluate(known[outcome].tree(campaign, opens)).members, None
+        if "by" in request.GET:
+            among = slice_of(campaign, request.GET["by"], request.GET.get("value", ""))
+            if among is None:
+                raise Http404("This campaign has no such breakdown.")
+            people &= among.people
+        paginator = Paginator(Members(people), 50)
         page = paginator.get_page(request.GET.get("page"))
         context = {
             "campaign": campaign,
             "outcome": known[outcome],
+            "among": among,
             "no_follow_up": NO_FOLLOW_UP,
             "opens": opens,
             "page_obj": page,

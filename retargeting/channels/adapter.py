@@ -120,6 +120,10 @@ class Provider(ABC):
             )
         return outcomes + _put_off(len(messages) - len(taken), "waits for its turn by the pace of the channel", 1)
 
+    def name_for(self, address: str) -> str:
+        """The key of who really sends to `address`: of several that share a channel, the one that reaches it."""
+        return self.key
+
     @property
     def rate(self) -> float | None:
         """Messages a second at most."""

@@ -31,6 +31,7 @@ class MessagingConfig(AppConfig):
         clock.every(1, dispatches.recover_expired_leases)
         clock.every(2, dispatches.wake_forgotten)
         clock.every(5, dispatches.finish_forgotten)
+        clock.every(5, dispatches.give_up_waiting)
         clock.every(1, dispatches.release_due)
         clock.every(1, dispatches.retry_due)
         eligibility.register(SkipReason.DUPLICATE, withheld.duplicates, order=10)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.utils import timezone
 from pyroaring import BitMap
 
 from retargeting.bitmaps import unpack
-from retargeting.channels.adapter import OutgoingMessage
+from retargeting.channels.adapter import OutgoingMessage, Provider
+from retargeting.messaging import variants
 from retargeting.messaging.eligibility import Answer, Intent, Person, ask, people
 from retargeting.messaging.liquid import TemplateError
 from retargeting.messaging.models import Chunk, Dispatch, SkipReason
@@ -34,23 +35,38 @@ class Line(NamedTuple):
     reason: str = ""
     detail: str = ""
     retry_at: datetime | None = None
+    variant: str = ""
+    provider: str = ""
 
 
 @dataclass(slots=True)
 class Batch:
-    """`ready` maps profile ids to those who will be sent it and their finished messages."""
+    """`ready` maps profile ids to those who will be sent it and their finished messages.
+
+    `variants` maps them to the keys of theirs; it is empty where there is one message for all.
+    """
 
     dispatch: Dispatch
     deadline: datetime | None
     intent: Intent
     ids: list[int]
+    variants: Mapping[int, str]
     ready: dict[int, tuple[Person, Rendered]] = field(default_factory=dict)
     skips: list[Line] = field(default_factory=list)
     put_off: list[Line] = field(default_factory=list)
 
-    @property
-    def intents(self) -> list[Line]:
-        return [Line(id, person.address) for id, (person, _) in self.ready.items()]
+    def intents(self, provider: Provider) -> list[Line]:
+        lines = [
+            Line(id, person.address, provider=provider.name_for(person.address))
+            for id, (person, _) in self.ready.items()
+        ]
+        return self.told_apart(lines)
+
+    def told_apart(self, lines: list[Line]) -> list[Line]:
+        """The lines with each person's variant."""
+        if not self.variants:
+            return lines
+        return [line._replace(variant=self.variants[line.profile_id]) for line in lines]
 
     def known(self, written: Collection[int]) -> list[int]:
         """Of those whose skip was written, the ones of whom something may be recorded: not the erased."""
@@ -117,7 +133,13 @@ def intent_of(dispatch: Dispatch) -> Intent:
 def prepare(chunk: Chunk, ids: list[int]) -> Batch:
     """Look the people up and decide about each as things are now; caps are asked again when the intent is written."""
     dispatch = chunk.dispatch
-    batch = Batch(dispatch, chunk.deadline or dispatch.deadline, intent_of(dispatch), ids)
+    batch = Batch(
+        dispatch,
+        chunk.deadline or dispatch.deadline,
+        intent_of(dispatch),
+        ids,
+        variants.assigned(dispatch, BitMap(ids)),
+    )
     with timed("people"):
         found = people(ids, dispatch.channel)
         able = {person.profile_id: person for person in found if person.skip is None}
@@ -132,20 +154,21 @@ def prepare(chunk: Chunk, ids: list[int]) -> Batch:
         held_back = BitMap().union(answer.postponed, *answer.skipped.values())
         unfilled = {id: (able[id], NOTHING) for id in held_back}
         batch.apply(answer, unfilled)
+        told = variants.contents(dispatch)
         for id, person in able.items():
             if id not in held_back:
-                _fill(batch, person)
+                _fill(batch, person, told[batch.variants[id]] if told else dispatch.content)
     return batch
 
 
 NOTHING = Rendered({}, {})
 
 
-def _fill(batch: Batch, person: Person) -> None:
+def _fill(batch: Batch, person: Person, content: Mapping[str, Any]) -> None:
     dispatch, id = batch.dispatch, person.profile_id
     try:
         values = values_for(person.attributes, person.external_id, person.language, dispatch.orchestration.name)
-        batch.ready[id] = person, render(dispatch.channel, dispatch.content, values, Recipient(dispatch.pk, id))
+        batch.ready[id] = person, render(dispatch.channel, content, values, Recipient(dispatch.pk, id))
     except TemplateError as error:
         batch.skips.append(Line(id, person.address, SkipReason.RENDER_ERROR, str(error)))
     except Exception as error:  # what we did not foresee of one message must not hold up a chunk for ever

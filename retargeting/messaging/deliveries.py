@@ -28,14 +28,16 @@ LONGEST_RETRY = 24 * 3600
 WRITE = """
     INSERT INTO messaging_delivery AS delivery (
         dispatch_id, chunk_id, claim, status, attempt, provider_id, created_at, updated_at,
-        profile_id, address, reason, detail, retry_at
+        profile_id, address, reason, detail, retry_at, variant, provider
     )
     SELECT %s, %s, %s, %s, 1, '', %s, %s, item.*
-    FROM unnest(%s::int[], %s::text[], %s::text[], %s::text[], %s::timestamptz[]) AS item
+    FROM unnest(%s::int[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::text[], %s::text[])
+        AS item
     ON CONFLICT (dispatch_id, profile_id) DO UPDATE SET
         claim = EXCLUDED.claim, status = EXCLUDED.status, retry_at = EXCLUDED.retry_at,
         attempt = delivery.attempt + (delivery.status = 'retry' AND EXCLUDED.status = 'sending')::int,
         address = EXCLUDED.address, reason = EXCLUDED.reason, detail = EXCLUDED.detail,
+        variant = EXCLUDED.variant, provider = EXCLUDED.provider,
         updated_at = EXCLUDED.updated_at
     WHERE delivery.status IN ('retry', 'deferred') AND delivery.chunk_id = EXCLUDED.chunk_id
         AND delivery.retry_at IS NULL
@@ -45,12 +47,12 @@ NEXT_IDS = "SELECT nextval(pg_get_serial_sequence('messaging_delivery', 'id')) F
 COPY = """
     COPY messaging_delivery (
         id, dispatch_id, chunk_id, claim, status, attempt, provider_id, created_at, updated_at,
-        profile_id, address, reason, detail, retry_at
+        profile_id, address, reason, detail, retry_at, variant, provider
     ) FROM STDIN
 """
 COPY_TYPES = [
     "int8", "int8", "int8", "uuid", "varchar", "int2", "varchar", "timestamptz", "timestamptz",
-    "int4", "varchar", "varchar", "text", "timestamptz",
+    "int4", "varchar", "varchar", "text", "timestamptz", "varchar", "varchar",
 ]  # fmt: skip
 # Most batches: all of it was accepted.
 SETTLE_SENT = """
@@ -112,6 +114,8 @@ def write_deliveries(
         [str(line.reason) for line in lines],
         [line.detail[:2000] for line in lines],
         [line.retry_at for line in lines],
+        [line.variant for line in lines],
+        [line.provider for line in lines],
     )
     with connection.cursor() as cursor:
         cursor.execute(WRITE, [chunk.dispatch_id, chunk.pk, chunk.claim, str(status), now, now, *columns])
@@ -131,7 +135,8 @@ def _copy(chunk: Chunk, status: DeliveryStatus, lines: Sequence[Line]) -> dict[i
             for id, line in zip(ids, lines, strict=True):
                 copy.write_row(
                     (id, chunk.dispatch_id, chunk.pk, chunk.claim, status.value, 1, "", now, now,
-                     line.profile_id, line.address, str(line.reason), line.detail[:2000], line.retry_at)
+                     line.profile_id, line.address, str(line.reason), line.detail[:2000], line.retry_at,
+                     line.variant, line.provider)
                 )  # fmt: skip
     return {line.profile_id: id for id, line in zip(ids, lines, strict=True)}
 

@@ -15,7 +15,7 @@ from retargeting.bitmaps import pack, unpack
 from retargeting.channels.registry import provider_for
 from retargeting.conditions.nodes import Interaction
 from retargeting.interactions.ingest import record_message_events
-from retargeting.messaging import withheld
+from retargeting.messaging import variants, withheld
 from retargeting.messaging.deliveries import event_rows
 from retargeting.messaging.eligibility import Intent
 from retargeting.messaging.models import (
@@ -54,7 +54,7 @@ def on_finished(listener: Finished) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Portion:
-    """Some of a dispatch's people who have a time, or a deadline, of their own. Without a time it is set later."""
+    """Some of a dispatch's people, with a time or a deadline of their own. Without a time they await the winner."""
 
     people: BitMap
     due_at: datetime | None
@@ -65,7 +65,8 @@ class Portion:
 def start(*, dispatch: Dispatch, members: BitMap, portions: Sequence[Portion] = ()) -> bool:
     """Cut `members` into chunks and start sending; False if the dispatch is not (any more) being prepared.
 
-    Those who are in none of the `portions` are written to at once.
+    Those who are in none of the `portions` are written to at once. Of a dispatch that tries its variants out, those
+    who get the winner are in chunks without a time until there is one.
     """
     now = timezone.now()
     sharing = withheld.duplicates(members, Intent(dispatch.channel, dispatch.orchestration_id))
@@ -79,7 +80,9 @@ def start(*, dispatch: Dispatch, members: BitMap, portions: Sequence[Portion] = 
         return False
     others = members - BitMap().union(*(portion.people for portion in portions))
     for portion in [Portion(others, now), *portions]:
-        _cut(dispatch, portion)
+        first = variants.testers(dispatch, portion.people)
+        _cut(dispatch, Portion(first, portion.due_at, portion.deadline))
+        _cut(dispatch, Portion(portion.people - first, None, portion.deadline))
     finish_if_done(dispatch_id=dispatch.pk)
     return True
 
@@ -146,6 +149,45 @@ def _in_pace(dispatch: Dispatch, chunks: QuerySet[Chunk], now: datetime) -> list
         following += timedelta(minutes=len(unpack(chunk.profiles)) / dispatch.pace)
     Dispatch.objects.filter(pk=dispatch.pk).update(next_release_at=following)
     return found
+
+
+@transaction.atomic
+def choose_winner(*, dispatch: Dispatch, key: str) -> bool:
+    """Have those who wait get this variant; False if a winner was chosen before, or the dispatch is not under way.
+
+    While it is paused they get their time all the same, and go out when it is resumed.
+    """
+    now, under_way = timezone.now(), [DispatchStatus.SENDING, DispatchStatus.PAUSED]
+    open_ones = Dispatch.objects.filter(pk=dispatch.pk, winner="", status__in=under_way)
+    if not open_ones.exclude(started_at=None).update(winner=key, winner_at=now):
+        return False
+    dispatch.winner, dispatch.winner_at = key, now
+    awaiting_winner().filter(dispatch=dispatch).update(due_at=now)
+    return True
+
+
+def awaiting_winner() -> QuerySet[Chunk]:
+    return Chunk.objects.filter(status=ChunkStatus.WAITING, due_at=None)
+
+
+def number_awaiting_winner(dispatch: Dispatch) -> int:
+    if not dispatch.variants:
+        return 0
+    waiting = awaiting_winner().filter(dispatch=dispatch).values_list("profiles", flat=True)
+    return sum(len(unpack(profiles)) for profiles in waiting)
+
+
+def is_trying(dispatch: Dispatch) -> bool:
+    """Whether some who try the variants have not been dealt with yet; put off or to be retried does not count."""
+    others = Chunk.objects.filter(dispatch=dispatch).exclude(status=ChunkStatus.DONE)
+    return others.exclude(status=ChunkStatus.WAITING, due_at=None).exists()
+
+
+def give_up_waiting() -> None:
+    """The clock's duty: who waited for a winner beyond the deadline goes on without one, to be skipped as too late."""
+    now = timezone.now()
+    late = awaiting_winner().filter(Q(deadline__lte=now) | Q(deadline=None, dispatch__deadline__lte=now))
+    late.update(due_at=now)
 
 
 @transaction.atomic

@@ -52,6 +52,14 @@ class Dispatch(models.Model):
     status = models.CharField(max_length=12, choices=DispatchStatus, default=DispatchStatus.PREPARING)
     priority = models.CharField(max_length=10, choices=Priority, default=Priority.NORMAL)
     holdout = models.PositiveSmallIntegerField(default=0, help_text="Percent of people who get nothing, to compare.")
+    variants: models.JSONField[Any, Any] = models.JSONField(
+        default=list, db_default=[], blank=True, help_text="See `variants`; empty where everybody gets `content`."
+    )
+    test_share = models.PositiveSmallIntegerField(
+        default=100, db_default=100, help_text="Percent of people who try the variants; the others get the winner."
+    )
+    winner = models.CharField(max_length=1, blank=True, default="", db_default="", help_text="Key of a variant.")
+    winner_at = models.DateTimeField(null=True, blank=True, help_text="When the winner was chosen.")
     duplicates = models.BinaryField(null=True, help_text="Bitmap of those whose address somebody else has as well.")
     held_until = models.DateTimeField(null=True, blank=True, help_text="Until then a launch can be undone.")
     pace = models.PositiveIntegerField(null=True, blank=True, help_text="At most so many messages a minute.")
@@ -184,6 +192,8 @@ class Delivery(models.Model):
     profile_id = models.IntegerField()
     journey_id = models.BigIntegerField(null=True, blank=True, help_text="In an automation, on which way through it.")
     address = models.CharField(max_length=1024, blank=True)
+    variant = models.CharField(max_length=1, blank=True, default="", db_default="", help_text="Key; see `variants`.")
+    provider = models.CharField(max_length=20, blank=True, default="", db_default="", help_text="Who was to send it.")
     status = models.CharField(max_length=10, choices=DeliveryStatus)
     reason = models.CharField(max_length=30, blank=True, help_text="Why it was skipped or failed.")
     detail = models.TextField(blank=True, help_text="What the provider or the template said.")
@@ -200,6 +210,12 @@ class Delivery(models.Model):
         indexes = [
             models.Index(fields=["dispatch", "status", "reason"]),
             models.Index(fields=["profile_id", "-created_at"]),
+            # With the people in it, so that a report by variant reads no rows.
+            models.Index(
+                fields=["dispatch", "variant", "profile_id"],
+                condition=models.Q(status="sent") & ~models.Q(variant=""),
+                name="delivery_by_variant",
+            ),
             models.Index(fields=["dispatch"], condition=models.Q(status="uncertain"), name="delivery_uncertain"),
             models.Index(
                 fields=["retry_at"], condition=models.Q(status__in=["retry", "deferred"]), name="delivery_due_again"

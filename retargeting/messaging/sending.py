@@ -58,6 +58,9 @@ def send_chunk(*, chunk_id: int) -> bool:
     provider = provider_for(chunk.dispatch.channel)
     if not provider.config.enabled or not _claim(chunk):
         return False
+    if chunk.dispatch.variants:
+        # The winner may be younger than what was read before the claim; a chunk that waited for it is claimed later.
+        chunk.dispatch.refresh_from_db(fields=["winner"])
     with timed("claim"):
         _give_up_on_earlier_claims(chunk)
         known, settled = _written(chunk)
@@ -121,7 +124,7 @@ def _batches(ids: BitMap, size: int) -> Iterator[list[int]]:
 
 def _send_batch(chunk: Chunk, provider: Provider, ids: list[int], *, fresh: bool) -> None:
     batch = prepare(chunk, ids)
-    messages = _write_intents(chunk, batch, fresh=fresh)
+    messages = _write_intents(chunk, provider, batch, fresh=fresh)
     if messages:
         with timed("provider"):
             outcomes = provider.send(messages)
@@ -146,7 +149,7 @@ def _record(chunk: Chunk, messages: Sequence[OutgoingMessage], outcomes: Sequenc
             return
 
 
-def _write_intents(chunk: Chunk, batch: Batch, *, fresh: bool) -> list[OutgoingMessage]:
+def _write_intents(chunk: Chunk, provider: Provider, batch: Batch, *, fresh: bool) -> list[OutgoingMessage]:
     """Steps 1 and 5: renew the lease and write down what is about to happen; returns what may now be sent."""
     with timed("claim"), transaction.atomic():
         if status_held(dispatch_id=chunk.dispatch_id) != DispatchStatus.SENDING:
@@ -159,8 +162,8 @@ def _write_intents(chunk: Chunk, batch: Batch, *, fresh: bool) -> list[OutgoingM
         if caps.in_force():
             caps.hold(BitMap(batch.ready))
             batch.ask_contested()
-        skipped = write_deliveries(chunk, DeliveryStatus.SKIPPED, batch.skips, fresh=fresh)
+        skipped = write_deliveries(chunk, DeliveryStatus.SKIPPED, batch.told_apart(batch.skips), fresh=fresh)
         record_message_events(event_rows(chunk.dispatch, Interaction.SKIPPED, batch.known(skipped)))
-        write_deliveries(chunk, DeliveryStatus.DEFERRED, batch.put_off, fresh=fresh)
-        started = write_deliveries(chunk, DeliveryStatus.SENDING, batch.intents, fresh=fresh)
+        write_deliveries(chunk, DeliveryStatus.DEFERRED, batch.told_apart(batch.put_off), fresh=fresh)
+        started = write_deliveries(chunk, DeliveryStatus.SENDING, batch.intents(provider), fresh=fresh)
     return batch.messages(started)

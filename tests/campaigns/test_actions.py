@@ -8,8 +8,8 @@ import time_machine
 from django.db import connection, transaction
 from django.utils import timezone
 
-from campaigns import actions, tasks
-from campaigns.actions import CampaignError, NotReady
+from campaigns import actions, moves, tasks
+from campaigns.errors import CampaignError, NotReady
 from campaigns.models import Campaign, CampaignStatus, Run
 from campaigns.report import report
 from retargeting import queue
@@ -54,7 +54,7 @@ def run_to_the_end(campaign: Campaign) -> None:
 
 
 def test_a_launched_campaign_reaches_its_audience_and_completes(campaign, people, marketer):
-    run = actions.launch(actor=marketer, campaign=campaign)
+    run = moves.launch(actor=marketer, campaign=campaign)
     assert queue.backlog() == 1
     run_to_the_end(campaign)
     assert campaign.status == CampaignStatus.COMPLETED
@@ -66,7 +66,7 @@ def test_a_launched_campaign_reaches_its_audience_and_completes(campaign, people
 
 
 def test_the_follow_up_goes_to_exactly_those_who_did_not_open(campaign, people, marketer):
-    run = actions.launch(actor=marketer, campaign=campaign)
+    run = moves.launch(actor=marketer, campaign=campaign)
     run_to_the_end(campaign)
     opener = people[0]
     record_reaction(recipient=Recipient(run.dispatch_id, opener.pk), event=Interaction.OPENED)
@@ -74,21 +74,21 @@ def test_the_follow_up_goes_to_exactly_those_who_did_not_open(campaign, people, 
     assert report(campaign).people["sent_not_opened"] == 7
     again = actions.follow_up(actor=marketer, campaign=campaign, outcome="sent_not_opened")
     actions.update_campaign(actor=marketer, campaign=again, content={"subject": "Last call", "text": "Now."})
-    actions.launch(actor=marketer, campaign=again)
+    moves.launch(actor=marketer, campaign=again)
     run_to_the_end(again)
     assert set(unpack(again.runs.get().members)) == {person.pk for person in people[1:8]}
     assert again.follow_up_of == campaign
 
 
 def test_a_second_launch_is_refused_and_makes_no_second_run(campaign, people, marketer):
-    actions.launch(actor=marketer, campaign=campaign)
+    moves.launch(actor=marketer, campaign=campaign)
     with pytest.raises(CampaignError, match="sending already"):
-        actions.launch(actor=marketer, campaign=Campaign.objects.get(pk=campaign.pk))
+        moves.launch(actor=marketer, campaign=Campaign.objects.get(pk=campaign.pk))
     assert Run.objects.count() == 1
 
 
 def test_preparing_a_run_twice_makes_one_set_of_chunks(campaign, people, marketer):
-    run = actions.launch(actor=marketer, campaign=campaign)
+    run = moves.launch(actor=marketer, campaign=campaign)
     tasks.prepare_run(run.pk)
     tasks.prepare_run(run.pk)
     assert run.dispatch.chunks.count() == 1
@@ -96,22 +96,22 @@ def test_preparing_a_run_twice_makes_one_set_of_chunks(campaign, people, markete
 
 @pytest.mark.parametrize("when", ["while it is prepared", "while it is sent"])
 def test_pausing_holds_everything_and_resuming_goes_on(campaign, people, marketer, when):
-    run = actions.launch(actor=marketer, campaign=campaign)
+    run = moves.launch(actor=marketer, campaign=campaign)
     if when == "while it is sent":
         tasks.prepare_run(run.pk)
-    actions.pause(actor=marketer, campaign=campaign)
+    moves.pause(actor=marketer, campaign=campaign)
     run_to_the_end(campaign)
     assert report(campaign).people["sent"] == 0
-    actions.resume(actor=marketer, campaign=campaign)
+    moves.resume(actor=marketer, campaign=campaign)
     run_to_the_end(campaign)
     assert report(campaign).people["sent"] == 8
     assert campaign.status == CampaignStatus.COMPLETED
 
 
 def test_a_canceled_campaign_sends_nothing_more(campaign, people, marketer):
-    run = actions.launch(actor=marketer, campaign=campaign)
+    run = moves.launch(actor=marketer, campaign=campaign)
     tasks.prepare_run(run.pk)
-    actions.cancel(actor=marketer, campaign=campaign)
+    moves.cancel(actor=marketer, campaign=campaign)
     run_to_the_end(campaign)
     assert campaign.status == CampaignStatus.CANCELED
     assert Dispatch.objects.get().status == DispatchStatus.CANCELED
@@ -120,19 +120,19 @@ def test_a_canceled_campaign_sends_nothing_more(campaign, people, marketer):
 
 def test_a_scheduled_campaign_starts_at_its_time_and_once(campaign, people, marketer):
     at = timezone.now() + timedelta(hours=2)
-    actions.schedule(actor=marketer, campaign=campaign, send_at=at)
-    assert actions.start_due() == 0
+    moves.schedule(actor=marketer, campaign=campaign, send_at=at)
+    assert moves.start_due() == 0
     with time_machine.travel(at + timedelta(seconds=1), tick=False):
-        assert actions.start_due() == 1
-        assert actions.start_due() == 0
+        assert moves.start_due() == 1
+        assert moves.start_due() == 0
     assert Run.objects.count() == 1
 
 
 def test_a_campaign_far_too_late_is_taken_back_instead_of_sent(campaign, marketer):
     at = timezone.now() + timedelta(hours=2)
-    actions.schedule(actor=marketer, campaign=campaign, send_at=at)
+    moves.schedule(actor=marketer, campaign=campaign, send_at=at)
     with time_machine.travel(at + timedelta(hours=7), tick=False):
-        assert actions.start_due() == 0
+        assert moves.start_due() == 0
     campaign.refresh_from_db()
     assert campaign.status == CampaignStatus.DRAFT
     assert "6 hours" in Activity.objects.first().summary
@@ -141,7 +141,7 @@ def test_a_campaign_far_too_late_is_taken_back_instead_of_sent(campaign, markete
 @pytest.mark.parametrize("send_at", [None, timezone.now() - timedelta(days=1)])
 def test_a_time_that_is_none_or_past_cannot_be_scheduled(campaign, marketer, send_at):
     with pytest.raises(NotReady) as caught:
-        actions.schedule(actor=marketer, campaign=campaign, send_at=send_at)
+        moves.schedule(actor=marketer, campaign=campaign, send_at=send_at)
     assert caught.value.problems[0][0] == "when"
 
 
@@ -149,7 +149,7 @@ def test_gaps_are_named_with_their_section(campaign, marketer):
     actions.update_campaign(actor=marketer, campaign=campaign, content={})
     ChannelConfig.objects.update_or_create(channel="email", defaults={"enabled": False})
     with pytest.raises(NotReady) as caught:
-        actions.launch(actor=marketer, campaign=campaign)
+        moves.launch(actor=marketer, campaign=campaign)
     assert {section for section, _ in caught.value.problems} == {"message"}
     assert any("switched off" in text for _, text in caught.value.problems)
 
@@ -160,7 +160,7 @@ def test_an_audience_whose_label_is_gone_is_not_launched(campaign, marketer):
     actions.update_campaign(actor=marketer, campaign=campaign, audience=tree)
     label.delete()
     with pytest.raises(NotReady) as caught:
-        actions.launch(actor=marketer, campaign=campaign)
+        moves.launch(actor=marketer, campaign=campaign)
     assert caught.value.problems == [("audience", "label 'promo' does not exist")]
 
 
@@ -173,7 +173,7 @@ def test_an_audience_that_refers_to_nothing_is_refused_on_save(campaign, markete
 
 def test_a_campaign_under_way_cannot_be_changed_but_renamed_and_labelled(campaign, people, marketer):
     label = Label.objects.create(code="promo", name="Promo")
-    actions.launch(actor=marketer, campaign=campaign)
+    moves.launch(actor=marketer, campaign=campaign)
     with pytest.raises(CampaignError, match="only a draft"):
         actions.update_campaign(actor=marketer, campaign=campaign, content={"subject": "x", "text": "y"})
     changed = actions.update_campaign(actor=marketer, campaign=campaign, name="Renamed", labels=[label])
@@ -187,7 +187,7 @@ def test_a_copy_is_a_new_draft(campaign, marketer):
 
 
 def test_an_archived_campaign_stays_a_target(campaign, people, marketer):
-    actions.launch(actor=marketer, campaign=campaign)
+    moves.launch(actor=marketer, campaign=campaign)
     with pytest.raises(CampaignError, match="under way"):
         actions.archive(actor=marketer, campaign=campaign)
     run_to_the_end(campaign)
@@ -200,7 +200,7 @@ def test_an_archived_campaign_stays_a_target(campaign, people, marketer):
 @pytest.mark.parametrize("verb", ["unschedule", "pause", "resume"])
 def test_a_move_that_the_state_does_not_have_is_an_error_in_words(campaign, marketer, verb):
     with pytest.raises(CampaignError, match="is draft already"):
-        getattr(actions, verb)(actor=marketer, campaign=campaign)
+        getattr(moves, verb)(actor=marketer, campaign=campaign)
 
 
 def test_every_state_can_be_reached_and_what_is_canceled_stays_so():
@@ -229,10 +229,10 @@ def test_an_edit_that_goes_on_is_one_line_from_the_first_to_the_last_value(campa
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("verb", [actions.pause, actions.cancel])
+@pytest.mark.parametrize("verb", [moves.pause, moves.cancel])
 def test_a_campaign_can_be_stopped_at_the_moment_it_is_completed(campaign, people, marketer, verb):
     """The two take the same locks; in another order each would wait for the other."""
-    tasks.prepare_run(actions.launch(actor=marketer, campaign=campaign).pk)
+    tasks.prepare_run(moves.launch(actor=marketer, campaign=campaign).pk)
     said: list[str] = []
 
     def stop() -> None:
@@ -249,6 +249,6 @@ def test_a_campaign_can_be_stopped_at_the_moment_it_is_completed(campaign, peopl
         Dispatch.STATES.transition(dispatch, DispatchStatus.COMPLETED)
         stopper.start()
         stopper.join(0.5)
-        actions.complete(dispatch)
+        moves.complete(dispatch)
     stopper.join(10)
     assert said == ["Spring sale is completed already."]

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 from pyroaring import BitMap
 
-from campaigns import actions, aftermath, tasks
+from campaigns import aftermath, moves, tasks
 from campaigns.models import Campaign, CampaignStatus
 from campaigns.progress import Progress
 from retargeting.accounts.models import Activity
@@ -36,7 +36,7 @@ def under_way(campaign, people, marketer, monkeypatch) -> Campaign:
     """In four chunks, of which one has been sent."""
     monkeypatch.setattr(dispatches, "CHUNK_SIZE", 5)
     monkeypatch.setattr("retargeting.channels.sandbox.provider.SandboxProvider.batch_size", 5)
-    tasks.prepare_run(actions.launch(actor=marketer, campaign=campaign).pk)
+    tasks.prepare_run(moves.launch(actor=marketer, campaign=campaign).pk)
     sending.send_chunk(chunk_id=Chunk.objects.first().pk)
     return campaign
 
@@ -60,7 +60,7 @@ def test_whoever_stops_it_reads_how_many_were_sent_and_stopped(under_way, market
 def test_what_is_with_the_provider_is_neither_sent_nor_stopped(under_way, people, marketer):
     chunk = Chunk.objects.last()
     Delivery.objects.create(dispatch=chunk.dispatch, chunk=chunk, profile_id=people[19].pk, status="sending")
-    actions.pause(actor=marketer, campaign=under_way)
+    moves.pause(actor=marketer, campaign=under_way)
     assert Activity.objects.first().summary == "Paused Spring sale: 5 sent, 14 stopped, 1 with the provider."
 
 
@@ -68,7 +68,7 @@ def test_of_a_canceled_one_those_who_were_put_off_are_stopped_too(under_way, peo
     chunk = Chunk.objects.last()
     Delivery.objects.create(dispatch=chunk.dispatch, chunk=chunk, profile_id=people[19].pk, status="deferred",
                             reason="capped", retry_at=timezone.now())  # fmt: skip
-    actions.cancel(actor=marketer, campaign=under_way)
+    moves.cancel(actor=marketer, campaign=under_way)
     assert (Progress.of(under_way).sent, Progress.of(under_way).stopped) == (5, 15)
 
 
@@ -76,7 +76,7 @@ def test_of_a_canceled_one_those_who_were_put_off_are_stopped_too(under_way, peo
 def with_failures(smtp, campaign, people, marketer) -> Campaign:  # noqa: F811
     """Through, with two that the server refused for now and one whose mailbox is gone."""
     smtp.mailbox.refuse = {f"p{n}@example.com": "554 not today" for n in (1, 2)} | {"p3@example.com": "550 gone"}
-    tasks.prepare_run(actions.launch(actor=marketer, campaign=campaign).pk)
+    tasks.prepare_run(moves.launch(actor=marketer, campaign=campaign).pk)
     drain()
     smtp.mailbox.refuse.clear()
     campaign.refresh_from_db()
@@ -104,7 +104,7 @@ def test_only_what_failed_is_tried_again(smtp, with_failures, marketer_client): 
 @pytest.fixture
 def uncertain(campaign, people, marketer) -> Campaign:
     """Through, but of three nobody knows whether they got it."""
-    tasks.prepare_run(actions.launch(actor=marketer, campaign=campaign).pk)
+    tasks.prepare_run(moves.launch(actor=marketer, campaign=campaign).pk)
     chunk = Chunk.objects.get()
     Delivery.objects.bulk_create(
         Delivery(dispatch=chunk.dispatch, chunk=chunk, profile_id=person.pk, status="uncertain", detail="Lost.")

@@ -9,7 +9,9 @@ import pytest
 
 from campaigns.health import findings
 from campaigns.report import Report
-from retargeting.profiles.models import Address, Profile
+from retargeting.audiences.engine import evaluate
+from retargeting.conditions import codec
+from retargeting.profiles.models import Address, Profile, ProfileList
 from tests.campaigns.test_pages_report import page, people, sent  # noqa: F401  # fixtures
 
 pytestmark = pytest.mark.django_db
@@ -28,9 +30,37 @@ def of_two_kinds(people):  # noqa: F811
 
 def test_by_language_each_person_is_in_one_row(of_two_kinds, sent, marketer_client):  # noqa: F811
     found = page(marketer_client, sent, "by/language/")
-    assert [(value, number) for value, number, _ in found.context["rows"]] == [("not known", 5), ("fr", 3)]
+    rows = found.context["rows"]
+    assert [(row.name, row.people["sent"]) for row, _ in rows] == [("not known", 5), ("fr", 3)]
     opened = found.context["columns"].index("opened") - 1
-    assert [cells[opened] for _, _, cells in found.context["rows"]] == [(0, "0.0 %"), (2, "66.7 %")]
+    assert [cells[opened] for _, cells in rows] == [("opened", 0, "0.0 %"), ("opened", 2, "66.7 %")]
+
+
+def test_the_people_of_a_row_can_be_seen_and_followed_up(of_two_kinds, sent, people, marketer_client):  # noqa: F811
+    shown = page(marketer_client, sent, "people/sent_not_opened/", by="language", value="fr")
+    assert [person.external_id for person in shown.context["object_list"]] == ["p2"]
+    url = f"/campaigns/{sent.pk}/follow-up/"
+    answer = marketer_client.post(url, {"outcome": "sent_not_opened", "by": "language", "value": "fr"}, follow=True)
+    draft = answer.context["campaign"]
+    assert draft.follow_up_of == sent
+    assert set(evaluate(codec.decode(draft.audience)).members) == {people[2].pk}
+    again = marketer_client.post(url, {"outcome": "sent", "by": "language", "value": "fr"}, follow=True)
+    assert len(evaluate(codec.decode(again.context["campaign"].audience)).members) == 3
+    assert set(ProfileList.objects.values_list("name", flat=True)) == {
+        "Spring sale, language fr",
+        "Spring sale, language fr (2)",
+    }
+
+
+def test_there_are_no_people_and_no_follow_up_of_a_breakdown_that_is_not_there(sent, marketer_client):  # noqa: F811
+    assert page(marketer_client, sent, "people/sent/", by="height", value="1").status_code == 404
+    answer = marketer_client.post(f"/campaigns/{sent.pk}/follow-up/", {"outcome": "sent", "by": "height"})
+    assert answer.status_code == 404
+
+
+def test_by_provider_tells_who_was_to_send_it(sent, marketer_client):  # noqa: F811
+    rows = page(marketer_client, sent, "by/provider/").context["rows"]
+    assert [(row.name, row.people["sent"]) for row, _ in rows] == [("Sandbox (outbox page)", 8)]
 
 
 def test_by_domain_capitals_do_not_matter_and_machines_can_be_counted(of_two_kinds, sent, marketer_client):  # noqa: F811
@@ -45,9 +75,9 @@ def test_there_is_no_breakdown_by_anything_else(sent, marketer_client):  # noqa:
 
 def test_the_file_of_deliveries_has_a_line_for_each_person_and_why(sent, marketer_client):  # noqa: F811
     rows = rows_of(page(marketer_client, sent, "deliveries/file/"))
-    assert rows[0][:4] == ["person", "address", "status", "reason"]
+    assert rows[0][:6] == ["person", "address", "variant", "provider", "status", "reason"]
     assert len(rows) == 11
-    assert sorted(row[0] for row in rows[1:] if row[2:4] == ["skipped", "no_address"]) == ["p8", "p9"]
+    assert sorted(row[0] for row in rows[1:] if row[4:6] == ["skipped", "no_address"]) == ["p8", "p9"]
 
 
 def test_the_breakdown_is_read_in_few_queries(of_two_kinds, sent, marketer_client, django_assert_max_num_queries):  # noqa: F811

@@ -33,6 +33,7 @@ def address(name: str, campaign: Campaign) -> str:
         "campaign-people": [campaign.pk, "sent"],
         "campaign-breakdown": [campaign.pk, "language"],
         "campaign-reach": [campaign.pk, "recipients"],
+        "campaign-winner": [campaign.pk, "a"],
     }
     return reverse(name, args=arguments.get(name, [campaign.pk]))
 
@@ -41,7 +42,8 @@ NAMES = [pattern.name for pattern in urlpatterns]
 WRITES = {
     "campaign-create", "campaigns-label", "campaign-name", "campaign-test", "campaign-launch", "campaign-schedule",
     "campaign-unschedule", "campaign-pause", "campaign-resume", "campaign-cancel", "campaign-duplicate",
-    "campaign-archive", "campaign-unarchive", "campaign-follow-up",
+    "campaign-archive", "campaign-unarchive", "campaign-follow-up", "campaign-variants", "campaign-winner",
+    "campaign-undo", "campaign-retry",
 }  # fmt: skip
 
 

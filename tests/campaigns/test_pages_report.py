@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pyroaring import BitMap
 
-from campaigns import actions, tasks
+from campaigns import moves, tasks
 from campaigns.models import Campaign, CampaignStatus
 from retargeting.bitmaps import pack
 from retargeting.conditions.nodes import Interaction
@@ -30,7 +30,7 @@ def people(db) -> list[Profile]:
 @pytest.fixture
 def sent(campaign, people, marketer) -> Campaign:
     """Eight got it, two could not; two of the eight opened it, and a machine opened it for a third."""
-    run = actions.launch(actor=marketer, campaign=campaign)
+    run = moves.launch(actor=marketer, campaign=campaign)
     tasks.prepare_run(run.pk)
     drain()
     for person, machine in ((people[0], False), (people[1], False), (people[2], True)):
@@ -109,7 +109,7 @@ def test_uncertain_deliveries_are_pointed_out(sent, marketer_client):
 
 
 def test_progress_is_asked_for_only_while_it_moves(campaign, people, marketer, marketer_client):
-    run = actions.launch(actor=marketer, campaign=campaign)
+    run = moves.launch(actor=marketer, campaign=campaign)
     progress = f"/campaigns/{campaign.pk}/report/progress/"
     waiting = marketer_client.get(progress)
     assert waiting.context["progress"].matched is None
@@ -125,7 +125,7 @@ def test_progress_is_asked_for_only_while_it_moves(campaign, people, marketer, m
 
 
 def test_pause_resume_and_cancel(campaign, people, marketer, marketer_client):
-    run = actions.launch(actor=marketer, campaign=campaign)
+    run = moves.launch(actor=marketer, campaign=campaign)
     tasks.prepare_run(run.pk)
 
     def post(verb: str):

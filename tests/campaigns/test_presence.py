@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from campaigns import actions, tasks
+from campaigns import actions, moves, tasks
 from campaigns.models import Campaign
 from campaigns.presence import presence
 from retargeting.audiences.models import Segment
@@ -40,7 +40,7 @@ FRENCH = {"kind": "attribute", "attribute": "country", "operator": "is", "value"
 
 def launched(campaign: Campaign, marketer, *conditions: dict[str, object]) -> Campaign:
     campaign = actions.update_campaign(actor=marketer, campaign=campaign, audience=decode(all_of(*conditions)))
-    run = actions.launch(actor=marketer, campaign=campaign)
+    run = moves.launch(actor=marketer, campaign=campaign)
     tasks.prepare_run(run.pk)
     drain()
     return campaign
@@ -115,7 +115,7 @@ def test_a_viewer_asks_by_external_id_or_email(asked, campaign, cast, marketer, 
 
 
 def test_before_the_worker_has_come_nothing_is_known(campaign, cast, marketer):
-    actions.launch(actor=marketer, campaign=campaign)
+    moves.launch(actor=marketer, campaign=campaign)
     ana = about(campaign, "ana")
     assert (ana.was_in, ana.explanation, ana.as_of) == (None, None, None)
     assert not ana.changed

@@ -11,7 +11,7 @@ import pytest
 from django.utils import timezone
 from pyroaring import BitMap
 
-from campaigns import actions, tasks
+from campaigns import actions, moves, tasks
 from campaigns.forecast import forecast
 from campaigns.models import Campaign
 from campaigns.report import report
@@ -72,7 +72,7 @@ FRENCH = decode(
 
 
 def launched(campaign: Campaign, marketer) -> Campaign:
-    run = actions.launch(actor=marketer, campaign=campaign)
+    run = moves.launch(actor=marketer, campaign=campaign)
     tasks.prepare_run(run.pk)
     drain()
     return campaign

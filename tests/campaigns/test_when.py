@@ -9,8 +9,8 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from campaigns import actions, tasks
-from campaigns.actions import CampaignError, NotReady
+from campaigns import actions, moves, tasks
+from campaigns.errors import CampaignError, NotReady
 from campaigns.forms import WhenForm
 from campaigns.models import Campaign, CampaignStatus, Run
 from retargeting import queue
@@ -96,7 +96,7 @@ def somebody(name: str, zone: str = "") -> Profile:
 
 def tick() -> None:
     """What the clock and the workers do."""
-    actions.start_due()
+    moves.start_due()
     tasks.end_grace()
     for run in Run.objects.filter(dispatch__status="preparing"):
         tasks.prepare_run(run.pk)
@@ -119,7 +119,7 @@ def test_everybody_gets_it_at_ten_on_their_own_clocks(campaign, marketer):
         somebody(name, zone)
     ten_in_paris = at("2026-12-24T09:00")
     actions.update_campaign(actor=marketer, campaign=campaign, own_zones=True, time_zone="Europe/Paris")
-    actions.schedule(actor=marketer, campaign=campaign, send_at=ten_in_paris)
+    moves.schedule(actor=marketer, campaign=campaign, send_at=ten_in_paris)
     expected = [
         ("2026-12-23T19:59", []),
         ("2026-12-23T20:00", []),  # the first zone has ten: work begins, though nobody lives there
@@ -143,7 +143,7 @@ def test_where_the_time_is_over_a_stated_rule_decides(campaign, marketer, if_pas
     over = somebody("auckland", "Pacific/Auckland")
     changes = {"own_zones": True, "time_zone": "Europe/Paris", "if_past": if_past, "expires_after": 120}
     actions.update_campaign(actor=marketer, campaign=campaign, **changes)
-    actions.schedule(actor=marketer, campaign=campaign, send_at=at("2026-12-24T09:00"))
+    moves.schedule(actor=marketer, campaign=campaign, send_at=at("2026-12-24T09:00"))
     tick()
     assert Delivery.objects.values_list("status", "reason").get(profile_id=over.pk) == outcome
     with time_machine.travel(at("2026-12-24T11:01"), tick=False):
@@ -156,15 +156,15 @@ def test_where_the_time_is_over_a_stated_rule_decides(campaign, marketer, if_pas
 def test_a_time_that_is_over_everywhere_cannot_be_scheduled(campaign, marketer):
     actions.update_campaign(actor=marketer, campaign=campaign, own_zones=True)
     with pytest.raises(NotReady):
-        actions.schedule(actor=marketer, campaign=campaign, send_at=at("2026-12-19T11:00"))
-    actions.schedule(actor=marketer, campaign=campaign, send_at=at("2026-12-19T13:00"))
+        moves.schedule(actor=marketer, campaign=campaign, send_at=at("2026-12-19T11:00"))
+    moves.schedule(actor=marketer, campaign=campaign, send_at=at("2026-12-19T13:00"))
 
 
 @time_machine.travel(BEFORE, tick=False)
 def test_a_recurring_campaign_finds_its_audience_anew_each_time(campaign, marketer):
     somebody("ana")
     actions.update_campaign(actor=marketer, campaign=campaign, repeat={**DAILY, "runs": 3})
-    actions.schedule(actor=marketer, campaign=campaign, send_at=at("2026-12-21T09:00"))
+    moves.schedule(actor=marketer, campaign=campaign, send_at=at("2026-12-21T09:00"))
     for number, day in enumerate((21, 22, 23), start=1):
         with time_machine.travel(at(f"2026-12-{day}T09:00"), tick=False):
             tick()
@@ -175,19 +175,19 @@ def test_a_recurring_campaign_finds_its_audience_anew_each_time(campaign, market
     assert got_it() == ["ana", "ana", "ana", "more-21", "more-21", "more-22"]
     assert campaign.status == CampaignStatus.COMPLETED
     with time_machine.travel(at("2026-12-24T09:00"), tick=False):
-        assert actions.start_due() == 0
+        assert moves.start_due() == 0
 
 
 @time_machine.travel(BEFORE, tick=False)
 def test_between_two_runs_it_can_be_taken_back_to_a_draft(campaign, marketer, marketer_client):
     somebody("ana")
     actions.update_campaign(actor=marketer, campaign=campaign, repeat=DAILY)
-    actions.schedule(actor=marketer, campaign=campaign, send_at=at("2026-12-21T09:00"))
+    moves.schedule(actor=marketer, campaign=campaign, send_at=at("2026-12-21T09:00"))
     with time_machine.travel(at("2026-12-21T09:00"), tick=False):
         tick()
     campaign.refresh_from_db()
     assert (campaign.status, campaign.send_at) == (CampaignStatus.SCHEDULED, at("2026-12-22T09:00"))
-    actions.unschedule(actor=marketer, campaign=campaign)
+    moves.unschedule(actor=marketer, campaign=campaign)
     actions.update_campaign(actor=marketer, campaign=campaign, repeat=None)
     marketer_client.force_login(marketer)
     assert marketer_client.get(f"/campaigns/{campaign.pk}/report/").status_code == 200, "its run has a report"
@@ -198,7 +198,7 @@ def test_a_pace_is_kept_and_not_caught_up_with(campaign, marketer):
     for number in range(60):
         somebody(f"p{number:02}")
     actions.update_campaign(actor=marketer, campaign=campaign, pace=120)
-    actions.launch(actor=marketer, campaign=campaign)
+    moves.launch(actor=marketer, campaign=campaign)
     start = timezone.now()
     sent = []
     for second in (0, 1, 5, 10, 15):
@@ -217,7 +217,7 @@ def test_a_clock_that_stood_still_does_not_break_the_pace(campaign, marketer):
     for number in range(200):
         somebody(f"p{number:03}")
     actions.update_campaign(actor=marketer, campaign=campaign, pace=120)
-    actions.launch(actor=marketer, campaign=campaign)
+    moves.launch(actor=marketer, campaign=campaign)
     tick()
     with time_machine.travel(BEFORE + timedelta(hours=2), tick=False):
         tick()
@@ -229,7 +229,7 @@ def test_after_its_deadline_the_rest_is_skipped_and_counted(campaign, marketer):
     for number in range(40):
         somebody(f"p{number}")
     actions.update_campaign(actor=marketer, campaign=campaign, pace=60, expires_after=1)
-    actions.launch(actor=marketer, campaign=campaign)
+    moves.launch(actor=marketer, campaign=campaign)
     tick()
     with time_machine.travel(BEFORE + timedelta(minutes=2), tick=False):
         for _ in range(20):
@@ -255,22 +255,22 @@ def test_within_its_grace_a_launch_is_undone_without_a_trace(campaign, marketer_
 
 def test_after_its_grace_it_goes_out_and_cannot_be_undone(campaign, marketer):
     somebody("ana")
-    actions.launch(actor=marketer, campaign=campaign, grace=10)
+    moves.launch(actor=marketer, campaign=campaign, grace=10)
     assert queue.backlog() == 0
     with time_machine.travel(timezone.now() + timedelta(seconds=11)):
         tick()
     assert got_it() == ["ana"]
     with pytest.raises(CampaignError, match="too late to undo"):
-        actions.undo(actor=marketer, campaign=campaign)
+        moves.undo(actor=marketer, campaign=campaign)
 
 
 def test_a_launch_that_is_paused_in_its_grace_can_still_be_undone(campaign, marketer):
     somebody("ana")
-    actions.launch(actor=marketer, campaign=campaign, grace=10)
-    actions.pause(actor=marketer, campaign=campaign)
+    moves.launch(actor=marketer, campaign=campaign, grace=10)
+    moves.pause(actor=marketer, campaign=campaign)
     with time_machine.travel(timezone.now() + timedelta(hours=1)):
         tick()
-        actions.undo(actor=marketer, campaign=campaign)
+        moves.undo(actor=marketer, campaign=campaign)
     assert Campaign.objects.get().status == CampaignStatus.DRAFT
     assert got_it() == []
 

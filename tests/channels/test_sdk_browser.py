@@ -14,8 +14,8 @@ from django.core.cache import cache
 from django.test import Client
 from playwright.sync_api import Locator, Page, expect
 
-from campaigns import actions as campaigns
-from campaigns import tasks
+from campaigns import moves, tasks
+from campaigns.actions import create_campaign
 from retargeting.channels.adapter import OutgoingMessage
 from retargeting.channels.models import ChannelConfig, Site
 from retargeting.channels.webpush.provider import compose
@@ -95,8 +95,8 @@ def site(transactional_db, shop, live_server, settings) -> Site:
 def send(marketer, channel: str = "in_app", **message: str) -> int:
     """A campaign to everybody who was sent nothing yet, on its way; returns its id."""
     content = {"title": "Spring sale", "body": "Everything half off", **message}
-    campaign = campaigns.create_campaign(actor=marketer, name="Spring sale", channel=channel, content=content)
-    tasks.prepare_run(campaigns.launch(actor=marketer, campaign=campaign).pk)
+    campaign = create_campaign(actor=marketer, name="Spring sale", channel=channel, content=content)
+    tasks.prepare_run(moves.launch(actor=marketer, campaign=campaign).pk)
     for chunk in Chunk.objects.exclude(status="done"):
         sending.send_chunk(chunk_id=chunk.pk)
     return campaign.pk

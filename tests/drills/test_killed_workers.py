@@ -9,8 +9,9 @@ from collections import Counter
 import psutil
 import pytest
 
-from campaigns.actions import create_campaign, launch
+from campaigns.actions import create_campaign
 from campaigns.models import Campaign, CampaignStatus
+from campaigns.moves import launch
 from retargeting.channels.models import ChannelConfig
 from retargeting.channels.smtp.provider import SmtpProvider
 from retargeting.messaging.models import Delivery, DeliveryStatus

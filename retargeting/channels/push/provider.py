@@ -79,6 +79,9 @@ class PushProvider(Provider):
             outcomes |= zip(theirs, self._through(kind, [messages[place] for place in theirs]), strict=True)
         return [outcomes[place] for place in range(len(messages))]
 
+    def name_for(self, address: str) -> str:
+        return kind_of(address)
+
     def _through(self, kind: str, messages: Sequence[OutgoingMessage]) -> list[Outcome]:
         part = next(part for part in PARTS if part.key == kind)
         if not self.config.settings.get(f"{kind}_use"):

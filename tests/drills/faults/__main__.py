@@ -28,6 +28,7 @@ ENVIRONMENT = {
     "RETARGETING_FIRST_RETRY_SECONDS": "1",
     "RETARGETING_WORKERS": "2",
 }
+PROVIDERS = ("fcm", "webpush", "smtp", "twilio", "in_app", "sandbox")
 LONGEST = 900  # seconds for one provider
 
 
@@ -54,7 +55,8 @@ def drill(provider: str, *, people: int, kills: int, seed: int, server: Embedded
     """Whether it came out as it must; says how."""
     from django.core.management import call_command
 
-    from campaigns.actions import create_campaign, launch
+    from campaigns.actions import create_campaign
+    from campaigns.moves import launch
     from retargeting.channels.models import ChannelConfig
     from tests.drills.faults.cases import CASES, CONTENT
     from tests.drills.faults.killing import Killer
@@ -115,7 +117,7 @@ def _listed(counts: Counter[str]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--providers", nargs="+", default=["fcm", "webpush", "smtp", "in_app", "sandbox"])
+    parser.add_argument("--providers", nargs="+", default=list(PROVIDERS))
     parser.add_argument("--people", type=int, default=50_000)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=int(time.time()) % 100_000, help="draws faults and kills again")

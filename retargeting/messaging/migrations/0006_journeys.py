@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("messaging", "0004_held_clicks"),
+        ("messaging", "0005_variants_and_providers"),
     ]
 
     operations = [
