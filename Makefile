@@ -40,13 +40,13 @@ bench: .venv-bench  ## a million people and 100 million events: times of the pro
 bench-small: .venv-bench  ## the same with a tenth of it, in a few minutes
 	$(BIN)/python -m benchmarks.run --size small $(ARGS)
 
-bench-large: .venv-bench  ## … with ten times as much: hours, 60 GB of disk, 16 GB of memory
+bench-large: .venv-bench  ## … with ten times as much: an hour or two, 45 GB of disk, 16 GB of memory
 	$(BIN)/python -m benchmarks.run --size large $(ARGS)
 
 bench-ingest: .venv-bench  ## events through the API while they are folded and asked about
 	$(BIN)/python -m benchmarks.ingest $(ARGS)
 
-bench-send: .venv-dev  ## a campaign to a million people through the sandbox, and one through SMTP
+bench-send: .venv-dev  ## campaigns through the sandbox, to a million people, through FCM and through SMTP
 	$(BIN)/python -m benchmarks.sending $(ARGS)
 
 pins: .venv-dev  ## compile requirements/*.txt anew from the .in files

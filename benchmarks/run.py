@@ -46,7 +46,7 @@ class Size:
 SIZES = {
     "small": Size("100k", 100_000, 15, 6),
     "medium": Size("1m", 1_000_000, 9, 40),
-    "large": Size("10m", 10_000_000, 7, 60, thin=True),
+    "large": Size("10m", 10_000_000, 7, 45, thin=True),
 }
 
 

@@ -2,12 +2,13 @@
 
 Starts the product's own workers, clock and index on an embedded PostgreSQL of their own, fills it with people,
 launches a campaign to all of them, and measures from there to the last `sent` that is recorded. Then sends to some of
-them again in this process, to tell where the time goes.
+them again in this process, to tell where the time goes. All cases together write `results/sending.md`.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import socket
@@ -16,14 +17,21 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import psutil
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from benchmarks import database, machine
+from benchmarks.run import RESULTS
 
 PART = 50_000
 SPLIT_OVER = 50_000
@@ -60,6 +68,12 @@ class Figures:
     def rate(self) -> float:
         return self.sent / self.seconds if self.seconds else 0.0
 
+    @cached_property
+    def early_and_late(self) -> tuple[int, int]:
+        """Bytes of all processes, the most in the first and in the last quarter."""
+        quarter = max(1, len(self.memory) // 4)
+        return max(self.memory[:quarter], default=0), max(self.memory[-quarter:], default=0)
+
 
 @contextmanager
 def sandbox() -> Iterator[dict[str, Any]]:
@@ -67,21 +81,45 @@ def sandbox() -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def smtp() -> Iterator[dict[str, Any]]:
+def sink(kind: str) -> Iterator[int]:
+    """A provider of benchmarks.sinks; gives its port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    server = subprocess.Popen([sys.executable, "-m", "benchmarks.mailsink", str(port)], cwd=database.ROOT)
+    server = subprocess.Popen([sys.executable, "-m", "benchmarks.sinks", kind, str(port)], cwd=database.ROOT)
     try:
-        settings = {"host": "127.0.0.1", "port": port, "security": "none"}
-        yield {"provider": "smtp", "settings": settings, "sender": "Shop <shop@example.com>"}
+        yield port
     finally:
         server.terminate()
         server.wait()
 
 
+@contextmanager
+def smtp() -> Iterator[dict[str, Any]]:
+    with sink("mail") as port:
+        settings = {"host": "127.0.0.1", "port": port, "security": "none"}
+        yield {"provider": "smtp", "settings": settings, "sender": "Shop <shop@example.com>"}
+
+
+@contextmanager
+def fcm() -> Iterator[dict[str, Any]]:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    with sink("fcm") as port:
+        account = {
+            "type": "service_account",
+            "project_id": "shop",
+            "private_key": pem,
+            "client_email": "sender@shop.example",
+            "token_uri": f"http://127.0.0.1:{port}/token",
+        }
+        settings = {"service_account": json.dumps(account), "endpoint": f"http://127.0.0.1:{port}"}
+        yield {"provider": "fcm", "settings": settings}
+
+
 CASES = {
     "sandbox": Case("push through the sandbox", "push", 1_000_000, 10_000, sandbox),
+    "fcm": Case("push through FCM over HTTP", "push", 200_000, 2_000, fcm),
     "smtp": Case("email through SMTP", "email", 100_000, 1_000, smtp),
 }
 
@@ -202,23 +240,58 @@ def show(case: Case, figures: Figures) -> None:
     reached = "reached" if figures.rate >= case.goal else "NOT reached"
     print(f"{case.name}: {figures.sent:,} in {figures.seconds:.1f} s, {figures.rate:,.0f} a second")
     print(f"  goal of {case.goal:,} a second {reached}; the audience took {figures.preparing:.1f} s of it")
-    quarter = max(1, len(figures.memory) // 4)
-    early, late = max(figures.memory[:quarter], default=0), max(figures.memory[-quarter:], default=0)
+    early, late = figures.early_and_late
     print(f"  memory of all processes: {early / 1e6:,.0f} MB in the first quarter, {late / 1e6:,.0f} MB in the last")
     print("  one worker, µs a message: " + ", ".join(f"{name} {value:.1f}" for name, value in figures.split.items()))
 
 
-def run(case: Case, people: int) -> Figures:
-    from django.core.management import call_command
+def page(results: dict[str, Figures]) -> str:
+    facts = machine.facts()
+    parts = [*PARTS, "other"]
+    lines = [
+        "# A campaign from launch to the last recorded `sent`",
+        "",
+        f"`make bench-send` on {datetime.now(UTC).date().isoformat()}: {facts['cores']} cores, {facts['memory']}, "
+        f"{facts['processor']}. {WORKERS} workers, clock, index, database and provider share the machine. Everybody "
+        "has got exactly one message.",
+        "",
+        "| | people | seconds | of it the audience | a second | goal | memory, first quarter | … last quarter |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for name, figures in results.items():
+        case, (early, late) = CASES[name], figures.early_and_late
+        lines.append(
+            f"| {case.name} | {figures.sent:,} | {figures.seconds:.1f} | {figures.preparing:.1f} "
+            f"| {figures.rate:,.0f} | {case.goal:,} | {early / 1e6:,.0f} MB | {late / 1e6:,.0f} MB |"
+        )
+    lines += ["", "Where one worker's time goes, in microseconds a message:", ""]
+    lines += [f"| | {' | '.join(parts)} |", "|---|" + "---:|" * len(parts)]
+    for name, figures in results.items():
+        cells = (f"{figures.split[part]:.1f}" for part in parts)
+        lines.append(f"| {CASES[name].name} | {' | '.join(cells)} |")
+    return "\n".join([*lines, ""])
 
-    from retargeting.channels.models import ChannelConfig
 
-    call_command("migrate", verbosity=0)
-    load(people)
-    with case.serve() as settings:
-        ChannelConfig.objects.update_or_create(channel=case.channel, defaults=settings)
-        figures = measure(case, people)
-        figures.split = split(case, people)
+def run(name: str, people: int | None) -> Figures:
+    """One case in a database of its own."""
+    case = CASES[name]
+    people = people or case.people
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
+        server = database.start(folder)
+        stack.callback(server.remove)
+        stack.callback(server.release)
+
+        from django.core.management import call_command
+
+        from retargeting.channels.models import ChannelConfig
+
+        call_command("migrate", verbosity=0)
+        load(people)
+        with case.serve() as settings:
+            ChannelConfig.objects.update_or_create(channel=case.channel, defaults=settings)
+            figures = measure(case, people)
+            figures.split = split(case, people)
     return figures
 
 
@@ -227,19 +300,15 @@ def main() -> None:
     parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
     parser.add_argument("--people", type=int, help="instead of as many as each case has")
     options = parser.parse_args()
-    if len(options.cases) > 1:  # each with a database of its own
-        more = ["--people", str(options.people)] if options.people else []
-        for name in options.cases:
-            subprocess.run([sys.executable, "-m", "benchmarks.sending", "--cases", name, *more], check=True)
-        return
-    case = CASES[options.cases[0]]
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
-        server = database.start(folder)
-        stack.callback(server.remove)
-        stack.callback(server.release)
-        print(", ".join(f"{name} {fact}" for name, fact in machine.facts().items()))
-        show(case, run(case, options.people or case.people))
+    print(", ".join(f"{name} {fact}" for name, fact in machine.facts().items()))
+    results = {}
+    for name in options.cases:
+        # A process for each: Django's settings name one database.
+        with ProcessPoolExecutor(1, get_context("spawn")) as one:
+            results[name] = one.submit(run, name, options.people).result()
+        show(CASES[name], results[name])
+    if list(results) == list(CASES) and options.people is None:
+        (RESULTS / "sending.md").write_text(page(results))
 
 
 if __name__ == "__main__":

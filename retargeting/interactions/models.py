@@ -141,7 +141,7 @@ class EventName(models.Model):
 class EventValue(models.Model):
     """A value that a property of custom events of one name has had: `code` stands for it in columns.
 
-    `digest` is the MD5 of its text, by which it is found.
+    `digest` is the MD5 of all that it is – name, property, text – by which it is found.
     """
 
     pk = models.CompositePrimaryKey("name_id", "property", "code")

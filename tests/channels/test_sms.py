@@ -83,10 +83,10 @@ def test_a_messaging_service_is_named_as_one(twilio):
         (twilio_error(400, 21408), Result.PERMANENT, None, None),
         (twilio_error(400, 21612), Result.PERMANENT, None, None),
         (twilio_error(400, 21617), Result.PERMANENT, None, None),
-        (twilio_error(400, 21606), Result.RETRY, None, None),
-        (twilio_error(401, 20003), Result.RETRY, None, None),
-        (twilio_error(403, 20005), Result.RETRY, None, None),
-        (twilio_error(404, 20404), Result.RETRY, None, None),
+        (twilio_error(400, 21606), Result.RETRY, None, 300),
+        (twilio_error(401, 20003), Result.RETRY, None, 300),
+        (twilio_error(403, 20005), Result.RETRY, None, 300),
+        (twilio_error(404, 20404), Result.RETRY, None, 300),
         (twilio_error(429, 20429), Result.RETRY, None, 5),
         (twilio_error(429, 20429, Retry_After="9"), Result.RETRY, None, 9),
         (twilio_error(400, 21611), Result.RETRY, None, 5),
@@ -153,6 +153,13 @@ def test_a_number_that_is_gone_is_closed(sent, calls_back):
     calls_back(callback_url("sms", "twilio", sent.pk), form)
     assert Suppression.objects.get().address == PHONE
     assert events() == [Interaction.SENT]
+
+
+def test_a_number_is_closed_also_when_the_callback_comes_before_the_address_is_noted(sent, calls_back):
+    Delivery.objects.update(address="", status="sending")
+    form = {"MessageSid": "SM1", "MessageStatus": "failed", "ErrorCode": "30006", "To": PHONE}
+    calls_back(callback_url("sms", "twilio", sent.pk), form)
+    assert Suppression.objects.get().address == PHONE
 
 
 @pytest.mark.parametrize("word", ["STOP", "stop", " Stop. ", "UNSUBSCRIBE"])

@@ -22,7 +22,14 @@ from google.auth.crypt.es256 import ES256Signer
 
 from retargeting.channels.adapter import Outcome, OutgoingMessage, PacedSettings, Result
 from retargeting.channels.fields import EndpointField, SecretArea, SecretField
-from retargeting.channels.http.provider import HttpProvider, NotReady, Unsendable, by_status, retry_after
+from retargeting.channels.http.provider import (
+    FIXED_BY_AN_ADMIN,
+    HttpProvider,
+    NotReady,
+    Unsendable,
+    by_status,
+    retry_after,
+)
 from retargeting.channels.http.transport import Answer, Call, Limits
 from retargeting.channels.push.addresses import APNS_PREFIX, NAMES, kind_of
 from retargeting.conditions.nodes import Channel
@@ -33,7 +40,6 @@ LONGEST = 4096  # bytes of a payload
 FOUR_WEEKS = 28 * 24 * 3600
 TOKEN_SECONDS = 40 * 60
 """Apple refuses a token after an hour, and new ones that come more often than every 20 minutes."""
-FIXED_BY_AN_ADMIN = 300.0
 DEVICE = re.compile(r"[0-9a-fA-F]{64,200}")
 GONE = {"Unregistered", "ExpiredToken"}
 ABOUT_US = {

@@ -19,7 +19,14 @@ from google.oauth2.service_account import Credentials
 
 from retargeting.channels.adapter import Outcome, OutgoingMessage, PacedSettings, Result
 from retargeting.channels.fields import EndpointField, SecretArea, SecretField
-from retargeting.channels.http.provider import HttpProvider, NotReady, Unsendable, by_status, retry_after
+from retargeting.channels.http.provider import (
+    FIXED_BY_AN_ADMIN,
+    HttpProvider,
+    NotReady,
+    Unsendable,
+    by_status,
+    retry_after,
+)
 from retargeting.channels.http.transport import Answer, Call
 from retargeting.channels.push.addresses import NAMES, kind_of
 from retargeting.conditions.nodes import Channel
@@ -28,8 +35,6 @@ from retargeting.profiles.models import SuppressionReason
 SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
 ENDPOINT = "https://fcm.googleapis.com"
 TOKEN_TIMEOUT = 5.0
-FIXED_BY_AN_ADMIN = 300.0
-"""Seconds after which to look again whether something was put right that only people can."""
 
 
 class FcmSettings(PacedSettings):

@@ -23,6 +23,8 @@ FAILURES_IN_A_ROW = 25
 """After so many without one answer the rest of a batch is not tried."""
 WITHOUT_RETRY_AFTER = 60.0
 """Seconds to wait where a provider says "too many" but not for how long."""
+FIXED_BY_AN_ADMIN = 300.0
+"""Seconds after which to look again whether something was put right that only people can."""
 
 
 class NotReady(Exception):

@@ -20,7 +20,7 @@ from django.http import HttpRequest, HttpResponse
 from retargeting.channels.adapter import Outcome, OutgoingMessage, PacedSettings, Receiver, Refused, Result
 from retargeting.channels.callbacks import callback_url
 from retargeting.channels.fields import EndpointField, SecretField
-from retargeting.channels.http.provider import HttpProvider, NotReady, by_status, retry_after
+from retargeting.channels.http.provider import FIXED_BY_AN_ADMIN, HttpProvider, NotReady, by_status, retry_after
 from retargeting.channels.http.transport import Answer, Call
 from retargeting.channels.receipts import Receipt, read_delivery, take
 from retargeting.conditions.nodes import Channel, Interaction
@@ -100,7 +100,7 @@ class TwilioProvider(HttpProvider, Receiver):
         if code in BUSY:
             return Outcome(Result.RETRY, detail=detail, retry_after=retry_after(answer) or 5.0)
         if code in ABOUT_US:
-            return Outcome(Result.RETRY, detail=detail)
+            return Outcome(Result.RETRY, detail=detail, retry_after=FIXED_BY_AN_ADMIN)
         return by_status(answer)
 
     def receive(self, request: HttpRequest, token: str) -> HttpResponse:
@@ -122,7 +122,9 @@ class TwilioProvider(HttpProvider, Receiver):
         if status in {"delivered", "read"}:
             yield Receipt(key, Channel.SMS, event=Interaction.DELIVERED, delivery_id=delivery)
         elif status in {"undelivered", "failed"} and request.POST.get("ErrorCode") in GONE:
-            yield Receipt(key, Channel.SMS, delivery_id=delivery, suppress=SuppressionReason.INVALID)
+            # The callback may come before we have noted to which number we sent, so it is taken from here.
+            to = request.POST.get("To", "")
+            yield Receipt(key, Channel.SMS, delivery_id=delivery, address=to, suppress=SuppressionReason.INVALID)
 
     def _answer(self, request: HttpRequest) -> Iterator[Receipt]:
         said = (request.POST.get("OptOutType") or request.POST.get("Body", "")).strip().strip(".!").upper()

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from retargeting.bitmaps import binary_cursor, column_of_array, ids_of_array
 from retargeting.interactions.columns import pieces
+from retargeting.interactions.columns.folding import DIGEST
 from retargeting.interactions.columns.pieces import Key, Piece
 from retargeting.interactions.index.layout import hours_in_month, moment_of
 
@@ -25,13 +26,14 @@ EVENTS = f"""
 PROPERTIES = f"""
     SELECT name, {BY_DAY}, each.property, array_send(array_agg(profile_id)), array_send(array_agg(occurred_at)),
         array_send(array_agg(coalesce(code, -1)))
-    FROM interactions_customevent
-    CROSS JOIN jsonb_each(properties) AS each (property, value)
-    LEFT JOIN interactions_eventname AS known USING (name)
-    LEFT JOIN interactions_eventvalue AS stored
-        ON stored.name_id = known.id AND stored.property = each.property
-        AND stored.digest = md5(each.value::text)::uuid AND stored.value::text = each.value::text
-    WHERE {ROWS} GROUP BY 1, 2, 3
+    FROM (
+        SELECT name, occurred_at, profile_id, property, value::text AS text, {DIGEST} AS digest
+        FROM interactions_customevent LEFT JOIN interactions_eventname AS known (name_id, name) USING (name),
+            jsonb_each(properties) AS each (property, value)
+        WHERE {ROWS}
+    ) AS each LEFT JOIN interactions_eventvalue AS stored
+        ON stored.digest = each.digest AND stored.value::text = each.text
+    GROUP BY 1, 2, 3
 """
 
 Events = npt.NDArray[Any]

@@ -21,31 +21,33 @@ NAMES = f"""
     SELECT DISTINCT name FROM interactions_customevent AS event
     WHERE {ROWS} AND NOT EXISTS (SELECT FROM interactions_eventname AS known WHERE known.name = event.name)
 """
+# Of the name, the property and the value, divided by what no text of JSON has unescaped.
+DIGEST = r"md5(name_id || E'\x1f' || property || E'\x1f' || value)::uuid"
 VALUES = f"""
+    WITH fresh AS MATERIALIZED (
+        SELECT name_id, property, {DIGEST} AS digest, min(value::text)::jsonb AS value
+        FROM interactions_customevent JOIN interactions_eventname AS name (name_id, name) USING (name),
+            jsonb_each(properties) AS each (property, value)
+        WHERE {ROWS} GROUP BY 1, 2, 3
+    ), last AS MATERIALIZED (
+        SELECT name_id, property, (
+            SELECT max(code) FROM interactions_eventvalue AS known
+            WHERE known.name_id = each.name_id AND known.property = each.property
+        ) AS code
+        FROM (SELECT DISTINCT name_id, property FROM fresh) AS each
+    )
     INSERT INTO interactions_eventvalue (name_id, property, code, digest, value)
     SELECT name_id, property,
-        (SELECT coalesce(max(code), 0) FROM interactions_eventvalue AS last
-         WHERE last.name_id = fresh.name_id AND last.property = fresh.property)
-        + row_number() OVER (PARTITION BY name_id, property ORDER BY digest),
-        digest, value
-    FROM (
-        SELECT DISTINCT ON (name_id, property, digest) name.id AS name_id, property, md5(value::text)::uuid AS digest,
-            value
-        FROM interactions_customevent JOIN interactions_eventname AS name USING (name),
-            jsonb_each(properties) AS each (property, value)
-        WHERE {ROWS}
-    ) AS fresh
-    WHERE NOT EXISTS (
-        SELECT FROM interactions_eventvalue AS known WHERE known.name_id = fresh.name_id
-            AND known.property = fresh.property AND known.digest = fresh.digest
-    )
+        coalesce(last.code, 0) + row_number() OVER (PARTITION BY name_id, property ORDER BY digest), digest, value
+    FROM fresh JOIN last USING (name_id, property)
+    WHERE NOT EXISTS (SELECT FROM interactions_eventvalue AS known WHERE known.digest = fresh.digest)
 """
 PLACED = f"""
     SELECT *, (row_number() OVER (PARTITION BY name_id, day ORDER BY occurred_at, id) - 1)::int4 AS place
     FROM (
-        SELECT name.id AS name_id, (floor(extract(epoch FROM occurred_at) / 86400) * 24)::int4 AS day,
+        SELECT name_id, (floor(extract(epoch FROM occurred_at) / 86400) * 24)::int4 AS day,
             profile_id, occurred_at, event.id, properties
-        FROM interactions_customevent AS event JOIN interactions_eventname AS name USING (name)
+        FROM interactions_customevent AS event JOIN interactions_eventname AS name (name_id, name) USING (name)
         WHERE {ROWS}
     ) AS event
 """
@@ -54,12 +56,14 @@ PIECES = f"""
         array_send(array_agg(profile_id ORDER BY place)), array_send(array_agg(occurred_at ORDER BY place))
     FROM ({PLACED}) AS placed GROUP BY 1, 2
 """
+# Materialized, since PostgreSQL would rather take the properties apart once for each value of the dictionary.
 COLUMNS = f"""
+    WITH each AS MATERIALIZED (
+        SELECT day, place, {DIGEST} AS digest
+        FROM ({PLACED}) AS placed CROSS JOIN jsonb_each(properties) AS each (property, value)
+    )
     SELECT name_id, day, property, array_send(array_agg(place)), array_send(array_agg(code))
-    FROM ({PLACED}) AS placed
-    CROSS JOIN jsonb_each(properties) AS each (property, value)
-    JOIN interactions_eventvalue AS known USING (name_id, property)
-    WHERE known.digest = md5(each.value::text)::uuid
+    FROM each JOIN interactions_eventvalue USING (digest)
     GROUP BY 1, 2, 3
 """
 

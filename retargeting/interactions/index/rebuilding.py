@@ -44,7 +44,7 @@ def _rebuild_columns(month: int, end: int) -> int:
     state = replace(state, fold=state.fold + 1)
     with connection.cursor() as cursor:
         # A value under another's digest is met as if it were not there, and gets a code of its own.
-        cursor.execute("DELETE FROM interactions_eventvalue WHERE digest <> md5(value::text)::uuid")
+        cursor.execute(f"DELETE FROM interactions_eventvalue WHERE digest <> {columns.DIGEST}")
         for table in ("interactions_eventpiece", "interactions_eventcolumn"):
             cursor.execute(f"DELETE FROM {table} WHERE day >= %s AND day < %s", [month, end])
     rows = columns.Portion(moment_of(month), moment_of(end), 0, state.event_mark)

@@ -28,6 +28,7 @@ ENVIRONMENT = {
     "RETARGETING_FIRST_RETRY_SECONDS": "1",
     "RETARGETING_WORKERS": "2",
 }
+PROVIDERS = ("fcm", "webpush", "smtp", "twilio", "in_app", "sandbox")
 LONGEST = 900  # seconds for one provider
 
 
@@ -116,7 +117,7 @@ def _listed(counts: Counter[str]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--providers", nargs="+", default=["fcm", "webpush", "smtp", "in_app", "sandbox"])
+    parser.add_argument("--providers", nargs="+", default=list(PROVIDERS))
     parser.add_argument("--people", type=int, default=50_000)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=int(time.time()) % 100_000, help="draws faults and kills again")

@@ -18,6 +18,7 @@ from tests.drills.faults.servers import Mail, Service, Web, serving
 CONTENT = {
     "push": {"title": "Hi {{ first_name | default: 'there' }}", "body": "20% off until Sunday."},
     "email": {"subject": "20% off", "text": "Until Sunday, {{ first_name | default: 'friend' }}."},
+    "sms": {"text": "20% off until Sunday, {{ first_name | default: 'friend' }}."},
     "in_app": {"title": "20% off", "body": "Until Sunday."},
 }
 
@@ -77,13 +78,18 @@ def _smtp(url: str, port: int) -> tuple[dict[str, Any], str]:
     return {"host": "127.0.0.1", "port": port, "security": "none"}, "'p' || n || '@example.com'"
 
 
-SETTINGS = {"fcm": _fcm, "webpush": _webpush, "smtp": _smtp}
+def _twilio(url: str, port: int) -> tuple[dict[str, Any], str]:
+    return {"account_sid": "AC1", "auth_token": "token", "endpoint": url}, "'p' || n"
+
+
+SETTINGS = {"fcm": _fcm, "webpush": _webpush, "smtp": _smtp, "twilio": _twilio}
 CASES = {
     case.provider: case
     for case in (
         Case("fcm", "push", Web),
         Case("webpush", "push", Web),
         Case("smtp", "email", Mail),
+        Case("twilio", "sms", Web),
         Case("in_app", "in_app"),
         Case("sandbox", "push"),
     )

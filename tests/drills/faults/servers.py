@@ -1,4 +1,4 @@
-"""Providers on loopback that do all that goes wrong with real ones: HTTP as FCM and Web Push have it, and SMTP."""
+"""Providers on loopback that do all that goes wrong with real ones: FCM, Web Push, Twilio and SMTP."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import parse_qs
 
 from tests.drills.faults.ledger import Fault, Ledger
 
@@ -44,7 +45,7 @@ class Service(asyncio.Protocol):
 
 
 class Web(Service):
-    """Tokens of Google, messages of FCM, and a push service whose browsers are the last part of the path."""
+    """Tokens of Google, messages of FCM and of Twilio, and a push service whose browsers are the end of the path."""
 
     def data_received(self, data: bytes) -> None:
         self.buffer += data
@@ -62,19 +63,24 @@ class Web(Service):
         if path == "/token":
             self.reply("200 OK", json.dumps({"access_token": "access", "expires_in": 3600, "token_type": "Bearer"}))
             return
-        by_fcm = path.endswith("messages:send")
-        address = json.loads(body)["message"]["token"] if by_fcm else path.rpartition("/")[2]
+        address, status, document = self.read(path, body)
         fault = self.ledger.ask(address)
         if self.breaks(fault):
             return
         if fault is None:
-            # Another lie: one name for all messages.
-            document = json.dumps({"name": "projects/shop-1/messages/1"}) if by_fcm else ""
-            self.reply("200 OK" if by_fcm else "201 Created", document)
+            self.reply(status, document)
             return
         status, code, header = HTTP_ANSWERS[fault]
         error = {"code": int(status[:3]), "message": "No.", "status": code}
         self.reply(status, json.dumps({"error": error}), header)
+
+    def read(self, path: str, body: bytes) -> tuple[str, str, str]:
+        """To whom it goes, and what is said when it was taken. Another lie: one name for all messages."""
+        if path.endswith("messages:send"):
+            return json.loads(body)["message"]["token"], "200 OK", json.dumps({"name": "projects/shop-1/messages/1"})
+        if path.endswith("/Messages.json"):
+            return parse_qs(body.decode())["To"][0], "201 Created", json.dumps({"sid": "SM1"})
+        return path.rpartition("/")[2], "201 Created", ""
 
     def reply(self, status: str, document: str, header: str = "") -> None:
         head = (
