@@ -13,7 +13,7 @@ from campaigns.actions import check_draft, described, locked
 from campaigns.errors import CampaignError
 from campaigns.models import Campaign, Variant
 from retargeting.accounts.actions import Actor, note_changes
-from retargeting.messaging.content import cleaned
+from retargeting.messaging.content import check, cleaned
 from retargeting.messaging.models import Dispatch
 from retargeting.messaging.variants import MOST, check_weights, even_weights
 
@@ -97,6 +97,22 @@ def with_rest(told: Sequence[Told]) -> list[Told]:
 
 def evened(told: Sequence[Told]) -> list[Told]:
     return [replace(each, weight=weight) for each, weight in zip(told, even_weights(len(told)), strict=True)]
+
+
+def problems_of(campaign: Campaign, told: Sequence[Told]) -> list[tuple[str, str]]:
+    """(path, message) of what is wrong with a list that a program sent, the place in it first."""
+    known, seen, found = {each.key for each in told_of(campaign)}, set[str](), []
+    for place, each in enumerate(told):
+        if each.key and (each.key not in known or each.key in seen):
+            found.append((f"/{place}/key", "The campaign has no such variant." if each.key not in known else "Twice."))
+        seen.add(each.key)
+        found += [
+            (f"/{place}/message/{error.field}".rstrip("/"), error.message)
+            for error in check(campaign.channel, each.content, complete=False)
+        ]
+    if told and told[0].key != ORIGINAL:
+        found.append(("/0/key", f"The original, {ORIGINAL}, comes first."))
+    return found
 
 
 def _check(variants: Sequence[Told]) -> None:
