@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -55,16 +55,24 @@ def update_automation(*, actor: Actor, automation: Automation, name: str, labels
     return automation
 
 
+MOST_UNDONE = 30
+TYPING_SECONDS = 60
+"""Changes of one step that follow each other so soon are undone together: they are somebody who types."""
+
+
 @transaction.atomic
-def save_draft(*, actor: Actor, automation: Automation, definition: Definition) -> Version:
+def save_draft(*, actor: Actor, automation: Automation, definition: Definition, about: str = "") -> Version:
     """Change the draft; where there is none, begin one. Whoever is on the way notices nothing of it.
 
-    Raises ConditionErrors where a step cannot be: its key was another channel's.
+    `about` names the step that somebody is writing on. Raises ConditionErrors where a step cannot be: its key was
+    another channel's.
     """
     automation = locked(automation)
     _check_open(automation)
     before = edited(automation)
     draft = draft_of(automation) or Version(automation=automation, number=_next_number(automation))
+    if before != definition:
+        _remember(draft, codec.encode(before), about)
     draft.definition = codec.encode(definition)
     draft.save()
     _keep_steps(automation, definition)
@@ -73,6 +81,50 @@ def save_draft(*, actor: Actor, automation: Automation, definition: Definition) 
         summary = f"Changed the draft of {automation}: {'; '.join(changed)}."
         note(actor=actor, verb="update", instance=automation, summary=summary)
     return draft
+
+
+@transaction.atomic
+def change_draft(
+    *, actor: Actor, automation: Automation, change: Callable[[dict[str, Any]], None], about: str = ""
+) -> Version:
+    """Change the draft as it is now, whoever else works on it: `change` gets its JSON form.
+
+    Raises what it raises, and ConditionErrors where the outcome is no definition.
+    """
+    automation = locked(automation)
+    definition = codec.encode(edited(automation))
+    change(definition)
+    return save_draft(actor=actor, automation=automation, definition=codec.decode(definition), about=about)
+
+
+def _remember(draft: Version, before: dict[str, Any], about: str) -> None:
+    """Note what the draft was, unless that is what it was in the middle of a word."""
+    now = timezone.now().timestamp()
+    last = draft.earlier[-1] if draft.earlier else {}
+    typing = about and last.get("about") == about and now - last["at"] < TYPING_SECONDS
+    if typing:
+        last["at"] = now
+    else:
+        draft.earlier = [*draft.earlier, {"definition": before, "about": about, "at": now}][-MOST_UNDONE:]
+
+
+@transaction.atomic
+def undo(*, actor: Actor, automation: Automation) -> bool:
+    """Take back the last change of the draft; False if there is none."""
+    automation = locked(automation)
+    _check_open(automation)
+    draft = draft_of(automation)
+    if draft is None or not draft.earlier:
+        return False
+    before = codec.decode(draft.definition)
+    draft.definition = draft.earlier[-1]["definition"]
+    draft.earlier = draft.earlier[:-1]
+    draft.save()
+    definition = codec.decode(draft.definition)
+    _keep_steps(automation, definition)
+    changed = "; ".join(differences(before, definition))
+    note(actor=actor, verb="update", instance=automation, summary=f"Took back a change of {automation}: {changed}.")
+    return True
 
 
 @transaction.atomic

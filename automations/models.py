@@ -69,6 +69,11 @@ class Version(models.Model):
     number = models.PositiveIntegerField()
     status = models.CharField(max_length=8, choices=VersionStatus, default=VersionStatus.DRAFT)
     definition: models.JSONField[Any, Any] = models.JSONField(help_text="See `graph.codec`.")
+    earlier: models.JSONField[Any, Any] = models.JSONField(
+        default=list,
+        db_default=[],
+        help_text="Of a draft: what it was before each of the last changes.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     published_at = models.DateTimeField(null=True, blank=True)

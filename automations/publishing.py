@@ -111,7 +111,11 @@ def publish(
     if former is not None:
         Version.STATES.transition(former, VersionStatus.FORMER)
     Version.STATES.transition(
-        draft, VersionStatus.CURRENT, published_at=now, published_by=actor if isinstance(actor, User) else None
+        draft,
+        VersionStatus.CURRENT,
+        published_at=now,
+        published_by=actor if isinstance(actor, User) else None,
+        earlier=[],
     )
     _begin_trigger(draft, definition, former)
     said = _settle(automation, draft, definition, people, others, now)

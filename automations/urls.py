@@ -1,5 +1,24 @@
-from django.urls import path
+from django.urls import path, re_path
 
-from automations import views
+from automations.views import canvas, changing, lists, people, publishing
 
-urlpatterns = [path("automations/", views.AutomationList.as_view(), name="automations")]
+urlpatterns = [
+    path("automations/", lists.AutomationList.as_view(), name="automations"),
+    path("automations/new/", publishing.Create.as_view(), name="automation-create"),
+    path("automations/<int:pk>/", canvas.Canvas.as_view(), name="automation"),
+    path("automations/<int:pk>/name/", publishing.NameAndLabels.as_view(), name="automation-name"),
+    path("automations/<int:pk>/change/", changing.change, name="automation-change"),
+    path("automations/<int:pk>/builder/", canvas.builder, name="automation-builder"),
+    path("automations/<int:pk>/preview/mail/", canvas.mail, name="automation-preview-mail"),
+    path("automations/<int:pk>/publish/", publishing.Publish.as_view(), name="automation-publish"),
+    path("automations/<int:pk>/stop/", publishing.Stop.as_view(), name="automation-stop"),
+    path("automations/<int:pk>/discard/", publishing.Discard.as_view(), name="automation-discard"),
+    path("automations/<int:pk>/duplicate/", publishing.duplicate, name="automation-duplicate"),
+    path("automations/<int:pk>/people/", people.JourneyList.as_view(), name="automation-people"),
+    path("automations/<int:pk>/journeys/<int:journey>/", publishing.journey, name="automation-journey"),
+    re_path(
+        r"^automations/(?P<pk>\d{1,9})/(?P<verb>pause|resume|archive|unarchive)/$",
+        publishing.move,
+        name="automation-move",
+    ),
+]

@@ -7,7 +7,8 @@ on the same automation: `parent` and `branch` say in which list (both empty: the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -152,27 +153,30 @@ def _stem(step: JSON) -> str:
 
 # New steps, as they are before anything is said about them.
 
-NEW: dict[str, Callable[[], JSON]] = {
-    **{str(channel): (lambda channel=channel: {"type": "message", "channel": str(channel)}) for channel in Channel},
-    "delay": lambda: {"type": "delay", "for": {"amount": 1, "unit": "day"}},
-    "wait_until": lambda: {"type": "wait_until", "timeout": {"amount": 1, "unit": "day"}, MET: [], TIMED_OUT: []},
-    "split": lambda: {"type": "split", "condition": None, YES: [], NO: []},
-    "multi_split": lambda: {"type": "multi_split", "branches": [_branch("a", condition=None)], OTHERWISE: []},
-    "random_split": lambda: {"type": "random_split", "branches": [_branch(key, weight=50) for key in "ab"]},
-    "update_profile": lambda: {"type": "update_profile", "attributes": {}},
-    "webhook": lambda: {"type": "webhook", "url": "", "values": {}},
-    "exit": lambda: {"type": "exit"},
+NEW: dict[str, JSON] = {
+    **{str(channel): {"type": "message", "channel": str(channel)} for channel in Channel},
+    "delay": {"type": "delay", "for": {"amount": 1, "unit": "day"}},
+    "wait_until": {"type": "wait_until", "timeout": {"amount": 1, "unit": "day"}, MET: [], TIMED_OUT: []},
+    "split": {"type": "split", "condition": None, YES: [], NO: []},
+    "multi_split": {
+        "type": "multi_split",
+        "branches": [{"key": "a", "condition": None, "steps": []}],
+        OTHERWISE: [],
+    },
+    "random_split": {
+        "type": "random_split",
+        "branches": [{"key": key, "weight": 50, "steps": []} for key in "ab"],
+    },
+    "update_profile": {"type": "update_profile", "attributes": {}},
+    "webhook": {"type": "webhook", "url": "", "values": {}},
+    "exit": {"type": "exit"},
 }
 
 
 def new_step(kind: str, taken: Collection[str]) -> JSON:
     """Raises KeyError for a kind that is none: NEW has them."""
-    step = NEW[kind]()
+    step = deepcopy(NEW[kind])
     return {"key": fresh_key(_stem(step), taken), **step}
-
-
-def _branch(key: str, **values: Any) -> JSON:
-    return {"key": key, **values, "steps": []}
 
 
 def add_branch(step: JSON) -> str:
@@ -182,8 +186,8 @@ def add_branch(step: JSON) -> str:
         raise Gone(f"A split has {MOST_BRANCHES} branches at most.")
     taken = {branch["key"] for branch in branches}
     key = next(letter for letter in "abcdefghijklmnopqrstuvwxyz" if letter not in taken)
-    rest = {"weight": 50} if step["type"] == StepType.RANDOM_SPLIT else {"condition": None}
-    branches.append(_branch(key, **rest))
+    rest: JSON = {"weight": 50} if step["type"] == StepType.RANDOM_SPLIT else {"condition": None}
+    branches.append({"key": key, **rest, "steps": []})
     return key
 
 

@@ -17,7 +17,7 @@ from django.views import View
 from campaigns import actions
 from campaigns.errors import CampaignError
 from campaigns.forecast import Forecast, forecast
-from campaigns.forms import MessageForm, NameForm, WhenForm
+from campaigns.forms import NameForm, WhenForm
 from campaigns.models import Campaign, CampaignStatus
 from campaigns.querysets import sentences
 from campaigns.readiness import Problem, problems
@@ -32,6 +32,7 @@ from retargeting.accounts.permissions import actor_of
 from retargeting.audiences.builder.suggestions import suggestions
 from retargeting.conditions.errors import ConditionErrors
 from retargeting.conditions.nodes import Channel
+from retargeting.messaging.forms import MessageForm
 from retargeting.messaging.languages import told_in
 from retargeting.messaging.testing import Preview
 from retargeting.web.access import can_write, check_writer

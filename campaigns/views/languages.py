@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from django.conf.locale import LANG_INFO
 from django.contrib import messages
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -17,7 +16,7 @@ from campaigns.errors import CampaignError
 from campaigns.models import Campaign
 from campaigns.variants import ORIGINAL, Told, told_of, write_variant
 from retargeting.accounts.permissions import actor_of
-from retargeting.messaging.content import LANGUAGE, MOST_LANGUAGES, check, language_name
+from retargeting.messaging.content import LANGUAGE, MOST_LANGUAGES, check, language_choices, language_name
 from retargeting.messaging.languages import chosen, told_in, with_language
 from retargeting.web.access import writer_required
 
@@ -53,7 +52,7 @@ def _offers(codes: list[str]) -> list[tuple[str, list[tuple[str, str]]]]:
     with connection.cursor() as cursor:
         cursor.execute(OF_PEOPLE)
         read = [code for (code,) in cursor.fetchall() if LANGUAGE.fullmatch(code) and not chosen(codes, code)]
-    others = sorted((code for code in LANG_INFO if LANGUAGE.fullmatch(code)), key=language_name)
+    others = [code for code, _ in language_choices()]
     groups = [
         ("Read by people here", read),
         ("Others", [code for code in others if code not in codes and code not in read]),

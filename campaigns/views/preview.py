@@ -24,16 +24,11 @@ from retargeting.accounts.permissions import actor_of
 from retargeting.audiences.builder.panel import find_person
 from retargeting.channels.adapter import Result
 from retargeting.messaging.languages import told_in
+from retargeting.messaging.mailframe import mail_response
 from retargeting.messaging.models import Dispatch
 from retargeting.messaging.testing import Preview, TestRefused, preview, send_test
 from retargeting.profiles.models import Profile
 from retargeting.web.editing import ActionFormView
-
-# A mail is a stranger's HTML: no scripts, no forms, nothing of ours within its reach.
-MAIL_POLICY = (
-    "sandbox; default-src 'none'; img-src https: http: data:; style-src 'unsafe-inline'; font-src https: data:;"
-    " frame-ancestors 'self'"
-)
 
 
 @dataclass(frozen=True)
@@ -97,10 +92,7 @@ def mail(request: HttpRequest, pk: int) -> HttpResponse:
         campaign=campaign.name,
         language=code if code in told_in(content) else "",
     )
-    response = HttpResponse(shown.content.get("html", ""))
-    response["Content-Security-Policy"] = MAIL_POLICY
-    response["Cache-Control"] = "no-store"
-    return response
+    return mail_response(shown.content.get("html", ""))
 
 
 def content_of(campaign: Campaign, key: str) -> Mapping[str, Any]:

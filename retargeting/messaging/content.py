@@ -211,6 +211,13 @@ def language_name(code: str) -> str:
     return str(known.get("name", code))
 
 
+def language_choices() -> list[tuple[str, str]]:
+    """(code, name) of the languages that have a name here, by name."""
+    return sorted(
+        ((code, language_name(code)) for code in LANG_INFO if LANGUAGE.fullmatch(code)), key=lambda each: each[1]
+    )
+
+
 def is_web_address(value: str) -> bool:
     try:
         parts = urlsplit(value.strip())

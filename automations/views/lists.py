@@ -5,11 +5,12 @@ from typing import Any
 from automations.filters import AutomationFilter
 from automations.models import Automation
 from retargeting.orchestrations import figures
+from retargeting.web.access import can_write
 from retargeting.web.lists import ListView
 
 
 class AutomationList(ListView):
-    """What there is, with the numbers of each message step. Automations are edited in the administration."""
+    """What there is, with the numbers of each message step."""
 
     filterset_class = AutomationFilter
     template_name = "automations/automations.html"
@@ -33,4 +34,5 @@ class AutomationList(ListView):
         context["rows"] = [
             (automation, [(step, counted[step.pk]) for step in some]) for automation, some in steps.items()
         ]
+        context["editable"] = can_write(self.request.user)
         return context
