@@ -11,9 +11,10 @@ class AutomationsConfig(AppConfig):
     def ready(self) -> None:
         from django.urls import reverse
 
-        from automations import uses
+        from automations import moving, uses
         from automations.models import Automation
         from retargeting.audiences import used
+        from retargeting.profiles import erasure
         from retargeting.web import navigation, searching
 
         def find(words: str, limit: int) -> Iterator[searching.Hit]:
@@ -25,6 +26,7 @@ class AutomationsConfig(AppConfig):
             return Automation.objects.filter(archived_at=None).count()
 
         used.register(uses.trees)
+        erasure.register(moving.scrub)
         navigation.register(
             navigation.Entry("Reach people", "Automations", "automations", "route", order=20, count=current)
         )

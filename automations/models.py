@@ -116,6 +116,14 @@ class Ending(models.TextChoices):
     HOLDOUT = "holdout", "Holdout"
 
 
+class Way(models.TextChoices):
+    """Of a journey that is at a step: how it goes on when it is due."""
+
+    ARRIVES = "", "Comes to the step"
+    WAITS = "waits", "Has waited there"
+    MET = "met", "Got what it waited for"
+
+
 class Journey(models.Model):
     """One person's way through an automation: at `step` since `arrived_at`, going on at `due_at`.
 
@@ -145,7 +153,7 @@ class Journey(models.Model):
     key = models.CharField(max_length=200, blank=True, help_text="Value of the trigger's key property.")
     status = models.CharField(max_length=10, choices=JourneyStatus, default=JourneyStatus.WAITING)
     step = models.CharField(max_length=50, blank=True)
-    way = models.CharField(max_length=50, blank=True, help_text="Of a wait that is over: by which branch it goes on.")
+    way = models.CharField(max_length=50, blank=True, help_text="See `Way`.")
     arrived_at = models.DateTimeField()
     due_at = models.DateTimeField(null=True, blank=True)
     entered_at = models.DateTimeField()
@@ -305,3 +313,17 @@ class TriggerState(models.Model):
 
     def __str__(self) -> str:
         return f"trigger of {self.version_id}"
+
+
+class EventReading(models.Model):
+    """How far events have been read, one row for each kind: whatever was read is visible in the snapshot `seen`.
+
+    `xid_offset` is what the index counted transactions from at that time.
+    """
+
+    kind = models.CharField(max_length=10, primary_key=True)
+    seen = models.TextField()
+    xid_offset = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.kind} up to {self.seen}"

@@ -8,8 +8,8 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from automations.actions import AutomationError
-from automations.models import Automation, Ending, Journey, JourneyStatus
+from automations.actions import AutomationError, locked
+from automations.models import Automation, Ending, Journey, JourneyStatus, Passage
 from automations.publishing import end_journeys
 from automations.versions import published
 from retargeting.accounts.actions import Actor, note
@@ -39,6 +39,7 @@ def move_journey(*, actor: Actor, journey: Journey, step: str) -> Journey:
 @transaction.atomic
 def remove_journeys(*, actor: Actor, automation: Automation, ids: Collection[int]) -> int:
     """Take people out: their journeys end where they are. Returns how many were still on the way."""
+    locked(automation)
     found = Journey.objects.filter(pk__in=list(ids), automation=automation)
     one = found.filter(status=JourneyStatus.WAITING).first() if len(ids) == 1 else None
     ended = end_journeys(found, Ending.REMOVED, timezone.now())
@@ -46,6 +47,13 @@ def remove_journeys(*, actor: Actor, automation: Automation, ids: Collection[int
         who = _name(one) if one else f"{ended:,} people"
         note(actor=actor, verb="remove", instance=automation, summary=f"Took {who} out of {automation}.")
     return ended
+
+
+def scrub(profile_id: int) -> None:
+    """Forget the ways of somebody who is erased."""
+    theirs = Journey.objects.filter(profile_id=profile_id)
+    Passage.objects.filter(journey__in=list(theirs.values_list("pk", flat=True))).delete()
+    theirs.delete()
 
 
 def _name(journey: Journey) -> str:

@@ -48,9 +48,7 @@ class Migration(migrations.Migration):
                 ("step", models.CharField(blank=True, max_length=50)),
                 (
                     "way",
-                    models.CharField(
-                        blank=True, help_text="Of a wait that is over: by which branch it goes on.", max_length=50
-                    ),
+                    models.CharField(blank=True, help_text="See `Way`.", max_length=50),
                 ),
                 ("arrived_at", models.DateTimeField()),
                 ("due_at", models.DateTimeField(blank=True, null=True)),

@@ -25,7 +25,7 @@ from retargeting.messaging.tracking import Recipient
 logger = logging.getLogger(__name__)
 
 PUT_OFF_AT_MOST = timedelta(days=3)
-"""Counted from the start of the dispatch, or until its deadline where that comes first: then it is a skip."""
+"""Counted from when the dispatch has its people, or until its deadline where that comes first: then it is a skip."""
 
 
 class Line(NamedTuple):
@@ -102,7 +102,8 @@ class Batch:
 
     @property
     def last_chance(self) -> datetime:
-        latest = (self.dispatch.started_at or timezone.now()) + PUT_OFF_AT_MOST
+        begun = self.dispatch.open_until or self.dispatch.started_at or timezone.now()
+        latest = begun + PUT_OFF_AT_MOST
         return min(latest, self.deadline) if self.deadline else latest
 
     def messages(self, started: dict[int, int]) -> list[OutgoingMessage]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
+import numpy as np
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from pyroaring import BitMap
 
+from retargeting.bitmaps import unpack
 from retargeting.channels.adapter import Outcome, OutgoingMessage, Result
 from retargeting.conditions.nodes import Channel, Interaction
 from retargeting.interactions.ingest import MessageEventRow, record_message_events
@@ -28,11 +30,11 @@ LONGEST_RETRY = 24 * 3600
 WRITE = """
     INSERT INTO messaging_delivery AS delivery (
         dispatch_id, chunk_id, claim, status, attempt, provider_id, created_at, updated_at,
-        profile_id, address, reason, detail, retry_at, variant, provider
+        profile_id, address, reason, detail, retry_at, variant, provider, journey_id
     )
     SELECT %s, %s, %s, %s, 1, '', %s, %s, item.*
-    FROM unnest(%s::int[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::text[], %s::text[])
-        AS item
+    FROM unnest(%s::int[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::text[], %s::text[],
+        %s::bigint[]) AS item
     ON CONFLICT (dispatch_id, profile_id) DO UPDATE SET
         claim = EXCLUDED.claim, status = EXCLUDED.status, retry_at = EXCLUDED.retry_at,
         attempt = delivery.attempt + (delivery.status = 'retry' AND EXCLUDED.status = 'sending')::int,
@@ -47,12 +49,12 @@ NEXT_IDS = "SELECT nextval(pg_get_serial_sequence('messaging_delivery', 'id')) F
 COPY = """
     COPY messaging_delivery (
         id, dispatch_id, chunk_id, claim, status, attempt, provider_id, created_at, updated_at,
-        profile_id, address, reason, detail, retry_at, variant, provider
+        profile_id, address, reason, detail, retry_at, variant, provider, journey_id
     ) FROM STDIN
 """
 COPY_TYPES = [
     "int8", "int8", "int8", "uuid", "varchar", "int2", "varchar", "timestamptz", "timestamptz",
-    "int4", "varchar", "varchar", "text", "timestamptz", "varchar", "varchar",
+    "int4", "varchar", "varchar", "text", "timestamptz", "varchar", "varchar", "int8",
 ]  # fmt: skip
 # Most batches: all of it was accepted.
 SETTLE_SENT = """
@@ -101,10 +103,11 @@ def write_deliveries(
     """
     if not lines:
         return {}
+    journeys = journeys_in(chunk)
     if fresh:
         try:
             with transaction.atomic():
-                return _copy(chunk, status, lines)
+                return _copy(chunk, status, lines, journeys)
         except IntegrityError:  # somebody has a delivery after all: the statement below finds out who
             pass
     now = timezone.now()
@@ -116,13 +119,22 @@ def write_deliveries(
         [line.retry_at for line in lines],
         [line.variant for line in lines],
         [line.provider for line in lines],
+        [journeys.get(line.profile_id) for line in lines],
     )
     with connection.cursor() as cursor:
         cursor.execute(WRITE, [chunk.dispatch_id, chunk.pk, chunk.claim, str(status), now, now, *columns])
         return dict(cursor.fetchall())
 
 
-def _copy(chunk: Chunk, status: DeliveryStatus, lines: Sequence[Line]) -> dict[int, int]:
+def journeys_in(chunk: Chunk) -> dict[int, int]:
+    """Profile id → journey id, where the chunk is of a step of an automation."""
+    if chunk.journeys is None:
+        return {}
+    journeys = np.frombuffer(bytes(chunk.journeys), dtype="<i8").tolist()
+    return dict(zip(unpack(chunk.profiles), journeys, strict=True))
+
+
+def _copy(chunk: Chunk, status: DeliveryStatus, lines: Sequence[Line], journeys: Mapping[int, int]) -> dict[int, int]:
     now = timezone.now()
     with connection.cursor() as cursor:
         cursor.execute(NEXT_IDS, [len(lines)])
@@ -136,7 +148,7 @@ def _copy(chunk: Chunk, status: DeliveryStatus, lines: Sequence[Line]) -> dict[i
                 copy.write_row(
                     (id, chunk.dispatch_id, chunk.pk, chunk.claim, status.value, 1, "", now, now,
                      line.profile_id, line.address, str(line.reason), line.detail[:2000], line.retry_at,
-                     line.variant, line.provider)
+                     line.variant, line.provider, journeys.get(line.profile_id))
                 )  # fmt: skip
     return {line.profile_id: id for id, line in zip(ids, lines, strict=True)}
 
@@ -196,9 +208,25 @@ def event_rows(
 ) -> list[MessageEventRow]:
     """One event of the message of `dispatch` for each person."""
     at = at or timezone.now()
-    rest = (dispatch.orchestration_id, dispatch.step_id, None, CHANNEL_CODES[Channel(dispatch.channel)],
-            EVENT_CODES[event], machine, at)  # fmt: skip
-    return [MessageEventRow(_random_id(), profile_id, *rest) for profile_id in profile_ids]
+    ids = list(profile_ids)
+    journeys = _journeys(dispatch, ids)
+    rest = (CHANNEL_CODES[Channel(dispatch.channel)], EVENT_CODES[event], machine, at)
+    return [
+        MessageEventRow(_random_id(), id, dispatch.orchestration_id, dispatch.step_id, journeys.get(id), *rest)
+        for id in ids
+    ]
+
+
+def _journeys(dispatch: Dispatch, profile_ids: list[int]) -> dict[int, int]:
+    """On which way through an automation each of them got the message; of campaigns nobody is on one."""
+    if dispatch.open_until is None or not profile_ids:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT profile_id, journey_id FROM messaging_delivery WHERE dispatch_id = %s AND profile_id = ANY(%s)",
+            [dispatch.pk, profile_ids],
+        )
+        return dict(cursor.fetchall())
 
 
 def _random_id() -> str:

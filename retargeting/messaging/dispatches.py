@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from django.db import connection, transaction
 from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 from pyroaring import BitMap
 
-from retargeting.bitmaps import pack, unpack
+from retargeting.bitmaps import Ids, bitmap_of_ids, pack, unpack
 from retargeting.channels.registry import provider_for
 from retargeting.conditions.nodes import Interaction
 from retargeting.interactions.ingest import record_message_events
@@ -29,6 +32,7 @@ from retargeting.messaging.models import (
 )
 from retargeting.queue import backlog, enqueue
 
+_ADDING_LOCK = 0x7265_0004  # the class of the advisory locks, beside those of other purposes
 SEND_TASK = "retargeting.messaging.tasks.send_chunk"
 CHUNK_SIZE = 1000
 PACED_SECONDS = 5
@@ -85,6 +89,34 @@ def start(*, dispatch: Dispatch, members: BitMap, portions: Sequence[Portion] = 
         _cut(dispatch, Portion(portion.people - first, None, portion.deadline))
     finish_if_done(dispatch_id=dispatch.pk)
     return True
+
+
+def begin_open(*, open_until: datetime, **values: Any) -> Dispatch:
+    """A dispatch to which people are added until then, as they come by a step of an automation."""
+    now = timezone.now()
+    return Dispatch.objects.create(status=DispatchStatus.SENDING, started_at=now, open_until=open_until, **values)
+
+
+def add(*, dispatch: Dispatch, profiles: Ids, journeys: npt.NDArray[np.int64]) -> None:
+    """Have these people written to, each on their journey; needs a transaction. Nobody may be added twice.
+
+    Whoever adds to the same dispatch meanwhile waits, since chunks are numbered.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_ADDING_LOCK, dispatch.pk])
+    last = Chunk.objects.filter(dispatch=dispatch).aggregate(last=Max("number"))["last"]
+    order, size = np.argsort(profiles), chunk_size(dispatch)
+    chunks = Chunk.objects.bulk_create(
+        Chunk(
+            dispatch=dispatch,
+            number=number,
+            profiles=pack(bitmap_of_ids(profiles[order[first : first + size]])),
+            journeys=journeys[order[first : first + size]].astype("<i8").tobytes(),
+            due_at=timezone.now(),
+        )
+        for number, first in enumerate(range(0, len(order), size), start=0 if last is None else last + 1)
+    )
+    wake([chunk.pk for chunk in chunks])
 
 
 def _cut(dispatch: Dispatch, portion: Portion) -> list[Chunk]:
@@ -244,6 +276,8 @@ def finish_if_done(*, dispatch_id: int) -> bool:
     ):
         return False
     dispatch = Dispatch.objects.get(pk=dispatch_id)
+    if dispatch.open_until is not None and dispatch.open_until > timezone.now():
+        return False
     if not Dispatch.STATES.transition(dispatch, DispatchStatus.COMPLETED, finished_at=timezone.now()):
         return False
     for listener in _listeners:
@@ -285,9 +319,11 @@ def wake_forgotten() -> None:
 
 
 def finish_forgotten() -> None:
-    """The clock's duty: complete dispatches whose last worker died between its last chunk and saying so."""
+    """The clock's duty: complete dispatches whose last worker died between its last chunk and saying so, and those to
+    which nobody is added any more."""
     open_chunks = Chunk.objects.exclude(status=ChunkStatus.DONE).values("dispatch")
-    for dispatch in Dispatch.objects.filter(status=DispatchStatus.SENDING).exclude(pk__in=open_chunks):
+    closed = Q(open_until=None) | Q(open_until__lte=timezone.now())
+    for dispatch in Dispatch.objects.filter(closed, status=DispatchStatus.SENDING).exclude(pk__in=open_chunks):
         finish_if_done(dispatch_id=dispatch.pk)
 
 

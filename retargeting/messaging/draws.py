@@ -20,6 +20,7 @@ class Purpose(IntEnum):
     VARIANT = 2
     TEST = 3
     CONTROL_GROUP = 4
+    RANDOM_SPLIT = 5
 
 
 def lots(ids: npt.NDArray[np.uint32], purpose: Purpose, seed: int) -> npt.NDArray[np.float64]:
