@@ -76,7 +76,7 @@ class MessageStepForm(MessageForm):
 
     def written(self) -> JSON:
         data = self.cleaned_data
-        own: JSON = {key: data.pop(key) for key in ("name", "priority") if key in data}
+        own: JSON = {key: data[key] for key in ("name", "priority") if key in data}
         return {**own, "message": self.content}
 
 

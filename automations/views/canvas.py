@@ -277,7 +277,7 @@ class Canvas(View):
 
     def message_context(self, step: JSON, form: MessageStepForm) -> dict[str, Any]:
         page = self.shown
-        content = form.content if form.is_bound and form.is_valid() else step.get("message", {})
+        content = form.content if form.is_bound else step.get("message", {})
         words = self.request.POST.get("as", "") or self.request.GET.get("as", "")
         person = find_person(words) if words else None
         shown = preview(

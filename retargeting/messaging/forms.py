@@ -44,7 +44,8 @@ class MessageForm(forms.Form):
     def content(self) -> dict[str, Any]:
         """The whole message, with what was typed."""
         # Browsers send line ends as CRLF.
-        words = {key: value.replace("\r\n", "\n") for key, value in self.cleaned_data.items() if value}
+        typed = {field.key: self.cleaned_data.get(field.key) for field in self.shown}
+        words = {key: value.replace("\r\n", "\n") for key, value in typed.items() if value}
         return languages.with_language(self.whole, self.language, words)
 
     def place_of(self, key: str) -> str:
