@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("automations", "0002_journeys"),
+        ("automations", "0003_event_reading"),
     ]
 
     operations = [
