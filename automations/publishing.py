@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from django.db import connection, models, transaction
 from django.db.models import Count, F
@@ -35,6 +36,7 @@ from retargeting.accounts.models import User
 from retargeting.conditions.nodes import Duration
 from retargeting.messaging import dispatches
 from retargeting.messaging.models import Dispatch
+from retargeting.messaging.recurring import first_run, next_run
 
 
 class NotReady(AutomationError):
@@ -143,8 +145,10 @@ def _begin_trigger(version: Version, definition: Definition, former: Version | N
                 state.members = known.members
         case ScheduleTrigger() if known and before == definition.trigger:
             state.next_at, state.runs = known.next_at, known.runs
-        case ScheduleTrigger(at):
-            state.next_at = at
+        case ScheduleTrigger(at, zone, repeat):
+            state.next_at = first_run(repeat, at, ZoneInfo(zone))
+            if repeat is not None and at <= timezone.now():
+                state.next_at = next_run(repeat, at, ZoneInfo(zone), runs=0, now=timezone.now())
     state.save()
 
 

@@ -5,21 +5,24 @@ A tick first asks which steps have anybody due, which an index answers without l
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import NamedTuple
 from zlib import crc32
 
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
 from automations.engine.asking import Asker
-from automations.engine.batch import MOST, due
+from automations.engine.batch import Batch, due
 from automations.engine.deciding import decide
-from automations.engine.writing import write
+from automations.engine.writing import put_off, write
 from automations.models import Automation, Version, VersionStatus
 from automations.versions import published
+
+logger = logging.getLogger(__name__)
 
 DUE = """
     SELECT version, step FROM unnest(%s::int[], %s::text[]) WITH ORDINALITY AS known (version, step, place)
@@ -38,23 +41,31 @@ class Moved(NamedTuple):
 
 
 def move_due(now: datetime | None = None) -> Moved:
-    """Take everybody on who is due; returns how many were moved, and how many steps they passed.
+    """Take a batch of each step on that has anybody due; returns how many were moved, and how many steps they passed.
 
-    Any number of workers may call it at once: each takes steps that no other one is at.
+    What has happened is read before each batch, so nobody is moved who has left. Any number of workers may call it at
+    once: each takes steps that no other one is at.
     """
     journeys = transitions = 0
     for automation, version, step in steps_with_due(now or timezone.now()):
         with alone_at(version, step) as alone:
-            while alone:
-                batch = due(automation, version, step, now or timezone.now())
-                if not len(batch):
-                    break
-                decision = decide(batch, published(version)[1], Asker(batch))
-                moved = write(batch, decision)
-                journeys, transitions = journeys + moved, transitions + decision.transitions
-                if not moved or len(batch) < MOST:
-                    break
+            batch = due(automation, version, step, now or timezone.now()) if alone else None
+            if batch is not None and len(batch):
+                moved = _move(batch)
+                journeys, transitions = journeys + moved.journeys, transitions + moved.transitions
     return Moved(journeys, transitions)
+
+
+def _move(batch: Batch) -> Moved:
+    try:
+        decision = decide(batch, published(batch.version)[1], Asker(batch))
+        return Moved(write(batch, decision), decision.transitions)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:  # what we did not foresee at one step must not hold up all others
+        logger.exception("The step %s of version %s failed.", batch.step, batch.version)
+        put_off(batch, "Something went wrong here; the log says what. It is tried again.")
+        return Moved(0, 0)
 
 
 @contextmanager

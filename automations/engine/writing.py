@@ -81,6 +81,23 @@ def write(batch: Batch, decision: Decision) -> int:
     return int(np.count_nonzero(held))
 
 
+def meet(batch: Batch, holds: Mask) -> int:
+    """Have those for whom the condition holds that they wait for go on now. Needs a transaction."""
+    if not runs(batch.automation):
+        return 0
+    rows = only(batch.all, _lock(batch) & holds)[0]
+    now = timezone.now()
+    _execute("UPDATE automations_journey SET way = %s, due_at = %s WHERE id = ANY(%s)", [Way.MET, now], batch, rows)
+    return len(rows)
+
+
+@transaction.atomic
+def put_off(batch: Batch, message: str) -> None:
+    """Leave everybody where they are for a while, and say why."""
+    decision = Decision(held=[(batch.step, batch.all)], troubles={batch.step: message})
+    write(batch, decision)
+
+
 def runs(automation_id: int) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(

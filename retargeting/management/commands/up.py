@@ -1,4 +1,4 @@
-"""The whole product on one machine: database, web, workers, clock and index, one log, one clean stop."""
+"""The whole product on one machine: database, web, workers, clock, index and automations, one log, one clean stop."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Part:
 
 class Command(BaseCommand):
     help = (
-        "Run everything: migrations, web, workers, clock and index, "
+        "Run everything: migrations, web, workers, clock, index and automations, "
         "with the embedded PostgreSQL unless DATABASE_URL is set."
     )
 
@@ -145,6 +145,7 @@ class Command(BaseCommand):
             Part("workers", [*manage, "workers"]),
             Part("clock", [*manage, "clock"]),
             Part("index", [*manage, "fold_events", "--follow"]),
+            Part("automations", [*manage, "move_journeys", "--follow"]),
         ]
 
     def _greet(self, port: int, *, demo: bool) -> None:
