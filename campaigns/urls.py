@@ -45,6 +45,7 @@ urlpatterns = [
     path("campaigns/<int:pk>/report/progress/", report.progress, name="campaign-progress"),
     path("campaigns/<int:pk>/report/people/<slug:outcome>/", people.OutcomePeople.as_view(), name="campaign-people"),
     path("campaigns/<int:pk>/report/by/<slug:trait>/", breakdown.by_trait, name="campaign-breakdown"),
+    path("campaigns/<int:pk>/report/variants/file/", breakdown.trial_file, name="campaign-trial-file"),
     path("campaigns/<int:pk>/report/goal/file/", goals.lift_file, name="campaign-lift-file"),
     path("campaigns/<int:pk>/report/goal/<slug:group>/", goals.GoalPeople.as_view(), name="campaign-goal-people"),
     path("campaigns/<int:pk>/report/deliveries/file/", breakdown.deliveries_file, name="campaign-deliveries-file"),

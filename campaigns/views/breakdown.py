@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 from campaigns.breakdown import TRAITS, breakdown, columns_of, traits_of
 from campaigns.models import Campaign
 from campaigns.outcomes import outcomes_of
+from campaigns.trial import Result, last_trial
 from campaigns.views.files import file_of, percent
 from campaigns.views.people import opens_of
 from retargeting.messaging.models import Delivery
@@ -44,6 +45,28 @@ def by_trait(request: HttpRequest, pk: int, trait: str) -> HttpResponseBase:
         "editable": can_write(request.user),
     }
     return render(request, "campaigns/breakdown.html", context)
+
+
+@require_safe
+def trial_file(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """How the variants of the last run did, as a file."""
+    campaign = get_object_or_404(Campaign, pk=pk)
+    found = last_trial(campaign, opens=opens_of(request))
+    if found is None:
+        raise Http404("Its last run had no variants.")
+    columns = ["variant", "name", "weight", "sent"]
+    for measure in found.measures:
+        columns += [measure, f"{measure} low", f"{measure} high", f"chance to beat the original, {measure}"]
+    return file_of(f"{campaign.name} variants", [*columns, "winner"], map(_trial_line, found.results))
+
+
+def _trial_line(result: Result) -> list[str]:
+    line = [result.key.upper(), result.name, str(result.weight), str(result.sent)]
+    for measure, rate in result.rates.items():
+        low, high = result.span(measure)
+        chance = result.chances[measure]
+        line += [str(rate.hits), f"{low:.6f}", f"{high:.6f}", "" if chance is None else f"{chance:.6f}"]
+    return [*line, "yes" if result.is_winner else ""]
 
 
 @require_safe

@@ -71,12 +71,10 @@ def words(compared: Comparison, found: Lift) -> tuple[str, str]:
     span = f"{_points(gap.low)} to {_points(gap.high)} percentage points"
     against = "the holdout" if compared.key == "holdout" else "the control group"
     if compared.is_clear:
-        relative = f", {abs(compared.relative):.0%}" if compared.relative is not None else ""
         more = "more" if gap.value > 0 else "fewer"
+        relative = f", {100 * abs(compared.relative):.0f} % {more}" if compared.relative is not None else ""
         people = abs(round(gap.value * found.rate.people))
-        first = f"About {people:,} {more} people did {event} than would have without the message{relative} {more}."
-        if not relative:
-            first = f"About {people:,} {more} people did {event} than would have without the message."
+        first = f"About {people:,} {more} people did {event} than would have without the message{relative}."
     elif compared.needed is not None:
         first = f"No difference that could not be luck. One of this size needs about {compared.needed:,} more people."
     else:

@@ -154,7 +154,8 @@ def test_the_file_has_the_numbers_of_the_card(sent, marketer_client):
     assert head == ["group", "people", "order", "share", "difference", "low", "high"]
     assert [row[2] for row in rows] == ["10", "0", "0"]
     share, low, high = map(float, rows[1][4:])
-    assert low < share == pytest.approx(float(rows[0][3])) < high
+    assert share == pytest.approx(float(rows[0][3]))
+    assert low < share < high
 
 
 def test_the_goal_is_set_beside_the_holdout_and_said_in_the_review(campaign, people, marketer_client):
