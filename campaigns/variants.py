@@ -26,7 +26,7 @@ class Told:
 
     name: str
     weight: int
-    content: Mapping[str, str] = field(default_factory=dict)
+    content: Mapping[str, Any] = field(default_factory=dict)
     key: str = ""
 
 
@@ -69,7 +69,7 @@ def set_variants(*, actor: Actor, campaign: Campaign, variants: Sequence[Told], 
 
 
 @transaction.atomic
-def write_variant(*, actor: Actor, campaign: Campaign, key: str, content: Mapping[str, str]) -> Campaign:
+def write_variant(*, actor: Actor, campaign: Campaign, key: str, content: Mapping[str, Any]) -> Campaign:
     """Change what one of the variants says. Raises CampaignError, and KeyError for a key that it does not have."""
     told = told_of(locked(campaign))
     if key not in {each.key for each in told}:
@@ -78,7 +78,7 @@ def write_variant(*, actor: Actor, campaign: Campaign, key: str, content: Mappin
     return set_variants(actor=actor, campaign=campaign, variants=changed)
 
 
-def added(told: Sequence[Told], content: Mapping[str, str], name: str) -> list[Told]:
+def added(told: Sequence[Told], content: Mapping[str, Any], name: str) -> list[Told]:
     """One more, all with even weights. Raises CampaignError where there are as many as there can be."""
     if len(told) >= MOST:
         raise CampaignError(f"A message has {MOST} variants at most.")
