@@ -19,7 +19,7 @@ from retargeting.accounts.models import User
 from retargeting.audiences import references
 from retargeting.bitmaps import fetch_bitmap
 from retargeting.conditions import codec
-from retargeting.conditions.nodes import EVERYONE, Group, ListCondition
+from retargeting.conditions.nodes import EVERYONE, Group, ListCondition, Match
 from retargeting.conditions.wording import sentence
 from retargeting.interactions.models import MessageEvent
 from retargeting.messaging import languages
@@ -217,6 +217,19 @@ def follow_up(*, actor: Actor, campaign: Campaign, outcome: str, among: Slice | 
         name=name,
         channel=campaign.channel,
         audience=audience,
+        labels=campaign.labels.all(),
+        follow_up_of=campaign,
+    )
+
+
+@transaction.atomic
+def write_to(*, actor: Actor, campaign: Campaign, people: Slice) -> Campaign:
+    """A draft to a slice of `campaign` as it is now, whatever becomes of these people later: they become a list."""
+    return create_campaign(
+        actor=actor,
+        name=f"{campaign.name[:120]}, {people.name[:70]}",
+        channel=campaign.channel,
+        audience=Group(Match.ALL, (ListCondition(_list_of(actor, campaign, people).pk),)),
         labels=campaign.labels.all(),
         follow_up_of=campaign,
     )

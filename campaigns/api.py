@@ -7,6 +7,7 @@ from typing import Any
 
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.decorators import action
@@ -17,18 +18,21 @@ from rest_framework.routers import SimpleRouter
 from campaigns import actions, aftermath, moves
 from campaigns.breakdown import TRAITS, breakdown, slice_of, traits_of
 from campaigns.errors import CampaignError, NotReady
+from campaigns.lift import Goal, lift
 from campaigns.models import Campaign
 from campaigns.outcomes import outcomes_of
 from campaigns.presence import presence
 from campaigns.progress import Progress
 from campaigns.report import report
 from campaigns.serializers import (
+    AskedGoalSerializer,
     CampaignSerializer,
     DecidedSerializer,
     DecisionSerializer,
     DeliverySerializer,
     FiguresSerializer,
     GraceSerializer,
+    LiftSerializer,
     OutcomeSerializer,
     PresenceSerializer,
     ProgressSerializer,
@@ -279,6 +283,28 @@ class CampaignViewSet(ApiViewSet):
         if trait is None:
             raise Unprocessable([("/by", f"Expected one of {', '.join(traits)}.")])
         return Response(SliceSerializer(breakdown(campaign, trait), many=True).data)
+
+    @extend_schema(
+        responses=LiftSerializer,
+        filters=False,
+        parameters=[
+            OpenApiParameter("goal", description="Name of the event; the campaign's own goal if left out."),
+            OpenApiParameter("days", OpenApiTypes.INT, description="Days after the last message in which it counts."),
+        ],
+    )
+    @action(detail=True, filterset_fields=[])
+    def lift(self, request: Request, pk: str) -> Response:
+        """Whether it brings its goal about: those who were to get it, against those held out by lot."""
+        campaign = self.get_object()
+        serializer = AskedGoalSerializer(data=request.query_params.dict())
+        serializer.is_valid(raise_exception=True)
+        event, days = serializer.validated_data.get("goal", campaign.goal_event), serializer.validated_data.get("days")
+        if not event:
+            raise Unprocessable([("/goal", "The campaign has no goal: name an event.")])
+        found = lift(campaign, Goal(event, days or campaign.goal_days))
+        if found is None:
+            raise Conflict("There is nothing to compare: nothing was sent yet, or nobody was held out.")
+        return Response(LiftSerializer(found).data)
 
     @extend_schema(request=VariantSerializer(many=True), responses=VariantSerializer(many=True))
     @action(detail=True, methods=["get", "put"], pagination_class=None, filterset_fields=[])

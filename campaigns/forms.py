@@ -175,7 +175,21 @@ class WhenForm(forms.Form):
         min_value=0,
         max_value=50,
         required=False,
-        help_text="The report compares the others with them.",
+        help_text="Drawn by lot. The report compares the others with them.",
+    )
+    goal_event = forms.CharField(
+        label="Event that it is to bring about",
+        max_length=200,
+        required=False,
+        help_text="One that your programs report, such as an order. Empty: choose one in the report.",
+        widget=forms.TextInput(attrs={"list": "known-events", "autocomplete": "off", "spellcheck": "false"}),
+    )
+    goal_days = forms.IntegerField(
+        label="Days in which it counts",
+        min_value=1,
+        max_value=90,
+        required=False,
+        help_text="After the last message is out.",
     )
 
     @staticmethod
@@ -196,6 +210,8 @@ class WhenForm(forms.Form):
             "hours": round(Decimal(campaign.expires_after) / 60, 1) if campaign.expires_after else None,
             "priority": campaign.priority,
             "holdout": campaign.holdout or None,
+            "goal_event": campaign.goal_event,
+            "goal_days": campaign.goal_days,
         }
         if campaign.send_at is not None:
             local = campaign.send_at.astimezone(ZoneInfo(campaign.time_zone))
@@ -214,6 +230,8 @@ class WhenForm(forms.Form):
             "expires_after": int(data["hours"] * 60) if data["hours"] else None,
             "priority": data["priority"] or Priority.NORMAL,
             "holdout": data["holdout"] or 0,
+            "goal_event": data["goal_event"],
+            "goal_days": data["goal_days"] or Campaign._meta.get_field("goal_days").default,
         }
 
     def clean(self) -> dict[str, Any]:
@@ -289,6 +307,19 @@ class PersonField(forms.CharField):
 
 class PersonForm(forms.Form):
     person = PersonField()
+
+
+class GoalForm(forms.Form):
+    """What the report looks for among those who got it and those who did not."""
+
+    goal = forms.CharField(
+        label="Event",
+        max_length=200,
+        widget=forms.TextInput(
+            attrs={"list": "known-events", "autocomplete": "off", "spellcheck": "false", "placeholder": "Event"}
+        ),
+    )
+    days = forms.IntegerField(label="Days", min_value=1, max_value=90, required=False)
 
 
 OWN = "own"

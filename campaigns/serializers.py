@@ -245,6 +245,36 @@ class ResultSerializer(serializers.Serializer[Any]):
         return {measure: rate.hits for measure, rate in result.rates.items()}
 
 
+class AskedGoalSerializer(serializers.Serializer[Any]):
+    goal = serializers.CharField(required=False, max_length=200)
+    days = serializers.IntegerField(required=False, min_value=1, max_value=90)
+
+
+class RateSerializer(serializers.Serializer[Any]):
+    people = serializers.IntegerField()
+    hits = serializers.IntegerField(help_text="Of these, people who did it.")
+
+
+class ComparisonSerializer(serializers.Serializer[Any]):
+    """Those who were to get it against one group that was not."""
+
+    group = serializers.CharField(source="key", help_text="holdout or control_group.")
+    rate = RateSerializer()
+    difference = serializers.FloatField(source="difference.value", help_text="Of the shares, 0 to 1.")
+    low = serializers.FloatField(source="difference.low", help_text="Ends of its 95 % interval.")
+    high = serializers.FloatField(source="difference.high")
+    needed = serializers.IntegerField(allow_null=True, help_text="More people for a difference of this size to show.")
+
+
+class LiftSerializer(serializers.Serializer[Any]):
+    goal = serializers.CharField(source="goal.event")
+    days = serializers.IntegerField(source="goal.days")
+    starts = serializers.DateTimeField()
+    ends = serializers.DateTimeField(allow_null=True, help_text="Null while it still goes out.")
+    rate = RateSerializer(help_text="Of those who were to get it.")
+    comparisons = ComparisonSerializer(many=True)
+
+
 class FiguresSerializer(serializers.Serializer[Any]):
     matched = serializers.IntegerField()
     people = serializers.DictField(child=serializers.IntegerField(), help_text="By outcome.")

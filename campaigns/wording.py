@@ -58,6 +58,9 @@ def limit_words(campaign: Campaign) -> list[str]:
         found.append("A service message: neither caps, quiet hours nor the control group hold it back.")
     if campaign.holdout:
         found.append(f"{campaign.holdout} % of the audience get nothing, for comparison.")
+    if campaign.goal_event:
+        days = "day" if campaign.goal_days == 1 else f"{campaign.goal_days} days"
+        found.append(f"It is to bring about {campaign.goal_event} within {days} of the last message.")
     return found
 
 

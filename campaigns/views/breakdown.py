@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from django.http import Http404, HttpRequest, StreamingHttpResponse
+from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
-from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
 from campaigns.breakdown import TRAITS, breakdown, columns_of, traits_of
 from campaigns.models import Campaign
 from campaigns.outcomes import outcomes_of
-from campaigns.views.report import opens_of
+from campaigns.trial import Result, last_trial
+from campaigns.views.files import file_of, percent
+from campaigns.views.people import opens_of
 from retargeting.messaging.models import Delivery
-from retargeting.profiles.imports.files import csv_line
 from retargeting.profiles.models import Profile
 from retargeting.web.access import can_write
 
@@ -40,15 +40,33 @@ def by_trait(request: HttpRequest, pk: int, trait: str) -> HttpResponseBase:
         "traits": traits_of(campaign),
         "opens": opens_of(request),
         "columns": columns,
-        "rows": [(row, [(key, row.people[key], _percent(row.share(key))) for key in columns[1:]]) for row in rows],
+        "rows": [(row, [(key, row.people[key], percent(row.share(key))) for key in columns[1:]]) for row in rows],
         "follow_ups": [item for item in outcomes_of(campaign.channel) if item.key in FOLLOWED_UP],
         "editable": can_write(request.user),
     }
     return render(request, "campaigns/breakdown.html", context)
 
 
-def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{100 * share:.1f} %"
+@require_safe
+def trial_file(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """How the variants of the last run did, as a file."""
+    campaign = get_object_or_404(Campaign, pk=pk)
+    found = last_trial(campaign, opens=opens_of(request))
+    if found is None:
+        raise Http404("Its last run had no variants.")
+    columns = ["variant", "name", "weight", "sent"]
+    for measure in found.measures:
+        columns += [measure, f"{measure} low", f"{measure} high", f"chance to beat the original, {measure}"]
+    return file_of(f"{campaign.name} variants", [*columns, "winner"], map(_trial_line, found.results))
+
+
+def _trial_line(result: Result) -> list[str]:
+    line = [result.key.upper(), result.name, str(result.weight), str(result.sent)]
+    for measure, rate in result.rates.items():
+        low, high = result.span(measure)
+        chance = result.chances[measure]
+        line += [str(rate.hits), f"{low:.6f}", f"{high:.6f}", "" if chance is None else f"{chance:.6f}"]
+    return [*line, "yes" if result.is_winner else ""]
 
 
 @require_safe
@@ -81,16 +99,3 @@ def _deliveries(campaign: Campaign) -> Iterator[list[str]]:
                 at,
             ]
         last = page[-1].pk
-
-
-def file_of(name: str, columns: list[str], lines: Iterator[list[str]]) -> HttpResponseBase:
-    def text() -> Iterator[str]:
-        yield "\ufeff" + csv_line(columns)  # spreadsheets take it for UTF-8 by the first character
-        for line in lines:
-            yield csv_line(line)
-
-    return StreamingHttpResponse(
-        text(),
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": content_disposition_header(True, f"{name}.csv")},
-    )

@@ -162,6 +162,8 @@ class Editor(View):
         if self.step in {"when", "review"}:
             context["moment"] = schedule_words(self.campaign) if self.campaign.send_at else ""
             context["limits"] = limit_words(self.campaign)
+        if self.step == "when":
+            context["known_events"] = sorted(suggestions().events)
         if self.step == "review":
             context["problems"] = [(section, text[:1].upper() + text[1:]) for section, text in self.problems]
         return context

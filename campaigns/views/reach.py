@@ -11,7 +11,7 @@ from django.views import View
 
 from campaigns.forecast import WHOLES, forecast, skip_words
 from campaigns.models import Campaign, CampaignStatus
-from campaigns.views.report import Members
+from campaigns.views.people import Members
 from retargeting.messaging.models import SkipReason
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any, overload
+from typing import Any
 
-from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
@@ -15,10 +13,9 @@ from django.utils.cache import patch_vary_headers
 from django.utils.functional import cached_property
 from django.views import View
 from django.views.decorators.http import require_safe
-from pyroaring import BitMap
 
 from campaigns.aftermath import can_be_retried
-from campaigns.breakdown import slice_of, traits_of
+from campaigns.breakdown import traits_of
 from campaigns.filters import DeliveryFilter
 from campaigns.forms import PersonForm
 from campaigns.health import findings
@@ -30,9 +27,10 @@ from campaigns.querysets import sentences
 from campaigns.report import Report, over_time, report
 from campaigns.trial import Result, Trial, can_choose, trial
 from campaigns.variants import frozen
+from campaigns.views.goals import lift_context
+from campaigns.views.people import NO_FOLLOW_UP, opens_of
 from campaigns.views.preview import Shown, preview_of
 from campaigns.wording import schedule_words
-from retargeting.audiences.engine import evaluate
 from retargeting.conditions.nodes import Interaction, Opens
 from retargeting.messaging.models import Delivery, DeliveryStatus, SkipReason
 from retargeting.profiles.models import Profile
@@ -40,13 +38,7 @@ from retargeting.web.access import can_write
 from retargeting.web.charts import BarChart, Series
 from retargeting.web.lists import ListView
 
-# People of these outcomes cannot be written to on the same channel any more.
-NO_FOLLOW_UP = {"bounced", "unsubscribed", "complained"}
 HOURS, DAYS = 48, 30
-
-
-def opens_of(request: HttpRequest) -> Opens:
-    return Opens.ALL if request.GET.get("opens") == "all" else Opens.HUMAN
 
 
 class CampaignReport(View):
@@ -88,6 +80,7 @@ class CampaignReport(View):
                 "trial": (found := trial(run, opens=opens)),
                 "trial_rows": trial_rows(found) if found else [],
                 "can_choose": found is not None and can_choose(run),
+                **lift_context(request, campaign),
             }
         response = render(request, "campaigns/report.html", context)
         patch_vary_headers(response, ["HX-Request"])
@@ -223,65 +216,6 @@ def progress(request: HttpRequest, pk: int) -> HttpResponse:
         return HttpResponse(status=204, headers={"HX-Refresh": "true"})
     context = {"campaign": campaign, "progress": Progress.of(campaign), "editable": can_write(request.user)}
     return render(request, "campaigns/progress.html", context)
-
-
-class Members(Sequence[Profile]):
-    """The people of a bitmap, loaded a page at a time."""
-
-    def __init__(self, ids: BitMap) -> None:
-        self.ids = ids
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    @overload
-    def __getitem__(self, place: int) -> Profile: ...
-    @overload
-    def __getitem__(self, place: slice) -> list[Profile]: ...
-    def __getitem__(self, place: int | slice) -> Profile | list[Profile]:
-        if isinstance(place, int):
-            return Profile.objects.get(pk=self.ids[place])
-        found = Profile.objects.filter(pk__in=list(self.ids[place])).prefetch_related("addresses").order_by("pk")
-        return list(found)
-
-    def __iter__(self) -> Iterator[Profile]:
-        return iter(self[0 : len(self)])
-
-
-class OutcomePeople(View):
-    """The people behind a number of the report."""
-
-    def get(self, request: HttpRequest, pk: int, outcome: str) -> HttpResponse:
-        campaign = get_object_or_404(Campaign, pk=pk)
-        known = {item.key: item for item in outcomes_of(campaign.channel)}
-        if outcome not in known:
-            raise Http404("There is no such outcome on this channel.")
-        opens = opens_of(request)
-        people, among = evaluate(known[outcome].tree(campaign, opens)).members, None
-        if "by" in request.GET:
-            among = slice_of(campaign, request.GET["by"], request.GET.get("value", ""))
-            if among is None:
-                raise Http404("This campaign has no such breakdown.")
-            people &= among.people
-        paginator = Paginator(Members(people), 50)
-        page = paginator.get_page(request.GET.get("page"))
-        context = {
-            "campaign": campaign,
-            "outcome": known[outcome],
-            "among": among,
-            "no_follow_up": NO_FOLLOW_UP,
-            "opens": opens,
-            "page_obj": page,
-            "paginator": paginator,
-            "object_list": page.object_list,
-            "noun": ("person", "people"),
-            "editable": can_write(request.user),
-            "title": f"{campaign.name}: {known[outcome].label}",
-            "layout": "web/fragment.html" if request.htmx and request.htmx.target == "list" else "base.html",  # type: ignore[attr-defined]  # set by HtmxMiddleware
-        }
-        response = render(request, "campaigns/people.html", context)
-        patch_vary_headers(response, ["HX-Request", "HX-Target"])
-        return response
 
 
 class DeliveryList(ListView):

@@ -5,6 +5,7 @@ import pytest
 from campaigns import moves
 from retargeting.messaging import dispatches
 from retargeting.messaging.models import Delivery, Dispatch
+from retargeting.profiles.models import Address, Profile
 from tests.api.conftest import paths_of
 from tests.api.test_campaigns import campaign, work  # noqa: F401  # fixtures
 
@@ -82,3 +83,23 @@ def test_a_program_chooses_the_winner_and_reads_the_report_by_variant(program, a
 
 def test_a_breakdown_by_nothing_known_names_what_there_is(program, ab):
     assert "language" in program.get(f"/campaigns/{ab}/breakdown/?by=height").json()["errors"][0]["message"]
+
+
+def test_the_lift_is_told_against_those_held_out(program, campaign):  # noqa: F811
+    program.patch(f"/campaigns/{campaign}/", {"holdout": 50, "goal": {"event": "order", "days": 3}})
+    assert program.get(f"/campaigns/{campaign}/lift/").status_code == 409
+    Profile.objects.bulk_create(Profile(external_id=f"more{number}") for number in range(40))
+    Address.objects.bulk_create(
+        Address(profile=profile, channel="email", address=f"{profile}@example.com")
+        for profile in Profile.objects.filter(external_id__startswith="more")
+    )
+    program.post(f"/campaigns/{campaign}/launch/")
+    work()
+    found = program.get(f"/campaigns/{campaign}/lift/").json()
+    assert (found["goal"], found["days"], found["rate"]["hits"]) == ("order", 3, 0)
+    [compared] = found["comparisons"]
+    assert compared["group"] == "holdout"
+    assert compared["rate"]["people"] == Delivery.objects.filter(reason="holdout").count()
+    assert compared["low"] < 0 < compared["high"]
+    assert program.get(f"/campaigns/{campaign}/lift/?goal=visit&days=9").json()["days"] == 9
+    assert program.get(f"/campaigns/{campaign}/lift/?days=1000").status_code == 422

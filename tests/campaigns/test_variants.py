@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from datetime import timedelta
 
 import pytest
@@ -232,3 +234,23 @@ def test_a_letter_that_an_earlier_run_used_is_not_given_to_another_message(ab, c
     more = variants.added(fewer, SECOND, "New")
     ab = variants.set_variants(actor=marketer, campaign=ab, variants=more)
     assert [t.key for t in variants.told_of(ab)] == ["a", "c"]
+
+
+def test_the_file_of_the_variants_has_the_numbers_of_the_card(ab, crowd, marketer, marketer_client):
+    run = begin(ab, marketer)
+    click(run, "b", 20)
+    answer = marketer_client.get(f"/campaigns/{ab.pk}/report/variants/file/")
+    head, first, second = csv.reader(io.StringIO(b"".join(answer.streaming_content).decode("utf-8-sig")))
+    found = last_trial(ab)
+    assert [first[1], second[1]] == ["Original", "Urgent"]
+    assert int(second[head.index("sent")]) == found.results[1].sent
+    assert (first[head.index("clicked")], second[head.index("clicked")]) == ("0", "20")
+    assert (
+        float(second[head.index("clicked low")])
+        < 20 / found.results[1].sent
+        < float(second[head.index("clicked high")])
+    )
+
+
+def test_there_is_no_file_of_variants_of_a_campaign_with_one_message(campaign, marketer_client):
+    assert marketer_client.get(f"/campaigns/{campaign.pk}/report/variants/file/").status_code == 404

@@ -352,4 +352,5 @@ class _File:
 
 
 def test_a_report_does_not_run_in_a_spreadsheet():
+    assert files.csv_line(["-0.25", "-1+1", "-"]) == "-0.25,'-1+1,'-\r\n"
     assert files.csv_line(["1", "=1+1", "a,b"]) == '1,\'=1+1,"a,b"\r\n'

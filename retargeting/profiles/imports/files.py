@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ NOT_TEXT = (
     (b"\x1f\x8b", "This file is compressed. Unpack it and upload what is inside."),
     (b"%PDF", "This is a PDF. Upload a CSV file."),
 )
+NEGATIVE_NUMBER = re.compile(r"-\d+(\.\d+)?")
 
 
 @dataclass
@@ -148,7 +150,11 @@ def delimiter_of(list_import: ListImport) -> str:
 
 
 def csv_line(cells: Iterable[str]) -> str:
-    """A line of CSV for people's spreadsheets, which would run what starts like a formula."""
+    """A line of CSV for people's spreadsheets, which would run what starts like a formula. Numbers stay numbers."""
     line = io.StringIO()
-    csv.writer(line).writerow(["'" + cell if cell.startswith(("=", "+", "-", "@", "\t")) else cell for cell in cells])
+    csv.writer(line).writerow(["'" + cell if _could_run(cell) else cell for cell in cells])
     return line.getvalue()
+
+
+def _could_run(cell: str) -> bool:
+    return cell.startswith(("=", "+", "-", "@", "\t")) and not NEGATIVE_NUMBER.fullmatch(cell)
