@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from automations.figures import StepFigures
 from automations.graph.editing import Spot
 from automations.graph.nodes import (
     MET,
@@ -21,6 +20,7 @@ from automations.graph.nodes import (
     Step,
     StepType,
 )
+from automations.numbers import StepNumbers, What
 from automations.readiness import Problem
 from automations.wording import condition_words, step_words
 
@@ -72,26 +72,30 @@ class Card:
     title: str
     detail: str
     spot: str
-    figures: StepFigures
+    numbers: StepNumbers
     problems: Sequence[Problem]
     current: bool
     lanes: Sequence[Lane] = field(default_factory=list)
     ends: bool = False
 
+    @property
+    def shows_numbers(self) -> bool:
+        return any(self.numbers.counts.values())
+
 
 def trunk(
     definition: Definition,
-    figures: Mapping[str, StepFigures],
+    numbers: Mapping[str, StepNumbers],
     problems: Sequence[Problem],
     current: str,
 ) -> Lane:
-    drawing = _Drawing(figures, problems, current)
+    drawing = _Drawing(numbers, problems, current)
     return Lane(str(Spot()), drawing.cards(definition.steps, Spot()))
 
 
 @dataclass(frozen=True, slots=True)
 class _Drawing:
-    figures: Mapping[str, StepFigures]
+    numbers: Mapping[str, StepNumbers]
     problems: Sequence[Problem]
     current: str
 
@@ -99,9 +103,9 @@ class _Drawing:
         return [self.card(step, begin) for step in steps]
 
     def card(self, step: Step, begin: Spot) -> Card:
-        figures = self.figures.get(step.key, StepFigures())
+        numbers = self.numbers.get(step.key, StepNumbers())
         title, detail = face(step)
-        lanes = [self.lane(step, place, figures) for place in range(len(step.branches))]
+        lanes = [self.lane(step, place, numbers) for place in range(len(step.branches))]
         return Card(
             key=step.key,
             type=str(step.type),
@@ -110,14 +114,14 @@ class _Drawing:
             title=title,
             detail=detail,
             spot=str(Spot(begin.parent, begin.branch, step.key)),
-            figures=figures,
+            numbers=numbers,
             problems=[problem for problem in self.problems if problem.step == step.key],
             current=step.key == self.current,
             lanes=lanes,
             ends=isinstance(step.action, Exit) or (bool(lanes) and not any(lane.joins for lane in lanes)),
         )
 
-    def lane(self, step: Step, place: int, figures: StepFigures) -> Lane:
+    def lane(self, step: Step, place: int, numbers: StepNumbers) -> Lane:
         branch = step.branches[place]
         spot = Spot(step.key, branch.key)
         cards = self.cards(branch.steps, spot)
@@ -127,7 +131,7 @@ class _Drawing:
             key=branch.key,
             name=branch_name(step, place),
             tone=TONES.get(branch.key, ""),
-            passed=figures.ways.get(branch.key, 0) if figures.passed else None,
+            passed=numbers.ways.get(branch.key, 0) if numbers[What.PASSED] else None,
             joins=not cards or not cards[-1].ends,
         )
 

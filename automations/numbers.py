@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 from pyroaring import BitMap
 
 from automations.models import Automation, Ending, Journey, JourneyStatus, Passage, StepTrouble, VersionStatus
@@ -84,6 +84,32 @@ def of_steps(automation: Automation, period: Period = EVER) -> dict[str, StepNum
     for key, message in troubles.values_list("step", "message"):
         of(key).trouble = message
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """Of the journeys that began in a period, and those that are on the way now."""
+
+    entered: int
+    active: int
+    completed: int
+    goals: int
+
+
+def of_whole(automation: Automation, period: Period = EVER) -> Whole:
+    """Without those who are held out."""
+    counted = entered(automation, period).aggregate(
+        entered=Count("pk"),
+        completed=Count("pk", filter=Q(status=JourneyStatus.COMPLETED)),
+        goals=Count("pk", filter=Q(goal_at__isnull=False)),
+    )
+    return Whole(active=waiting(automation).count(), **counted)
+
+
+def entered(automation: Automation, period: Period = EVER) -> QuerySet[Journey]:
+    """Those who began in the period, without those who are held out."""
+    begun = Journey.objects.filter(automation=automation).exclude(status=JourneyStatus.HELD_OUT)
+    return _within(begun, "entered_at", period)
 
 
 def waiting(automation: Automation, step: str | None = None) -> QuerySet[Journey]:

@@ -1,6 +1,6 @@
 from django.urls import path, re_path
 
-from automations.views import canvas, changing, lists, people, publishing
+from automations.views import canvas, changing, lists, people, publishing, report
 
 urlpatterns = [
     path("automations/", lists.AutomationList.as_view(), name="automations"),
@@ -14,7 +14,8 @@ urlpatterns = [
     path("automations/<int:pk>/stop/", publishing.Stop.as_view(), name="automation-stop"),
     path("automations/<int:pk>/discard/", publishing.Discard.as_view(), name="automation-discard"),
     path("automations/<int:pk>/duplicate/", publishing.duplicate, name="automation-duplicate"),
-    path("automations/<int:pk>/people/", people.JourneyList.as_view(), name="automation-people"),
+    path("automations/<int:pk>/report/", report.show, name="automation-report"),
+    path("automations/<int:pk>/people/", people.people, name="automation-people"),
     path("automations/<int:pk>/journeys/<int:journey>/", publishing.journey, name="automation-journey"),
     re_path(
         r"^automations/(?P<pk>\d{1,9})/(?P<verb>pause|resume|archive|unarchive)/$",

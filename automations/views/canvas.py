@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -19,15 +18,17 @@ from django.views import View
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_POST, require_safe
 
-from automations import actions, canvas, figures
+from automations import actions, canvas, numbers
 from automations.actions import AutomationError
 from automations.forms import NAME, ConditionForm, EndsForm, MessageStepForm, TriggerForm, step_form
 from automations.graph import codec, editing
 from automations.graph.editing import JSON, Gone
 from automations.graph.nodes import Definition
 from automations.models import Automation, Version
+from automations.numbers import Period
 from automations.readiness import Problem, problems
 from automations.versions import current_of, draft_of
+from automations.whereabouts import where_is
 from automations.wording import entry_words, trigger_words
 from retargeting.accounts.permissions import actor_of
 from retargeting.audiences.builder.field import AudienceField, AudienceWidget, answer
@@ -48,7 +49,8 @@ TRIGGER, ENDS = "trigger", "ends"
 PERIODS = {"1": "last 24 hours", "7": "last 7 days", "30": "last 30 days", "365": "last year"}
 DEFAULT_PERIOD = "30"
 PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-CONDITIONS = {"split", "wait_until", "multi_split"}
+MOST_JOURNEYS = 10
+"""Of one person, that the panel shows."""
 
 
 class Page:
@@ -215,7 +217,8 @@ class Canvas(View):
         page = self.shown
         step = page.step
         since = timezone.now() - timedelta(days=int(page.period))
-        counted = figures.of_steps(page.automation, since)
+        period = Period(since)
+        counted = numbers.of_steps(page.automation, period)
         blocking = [problem for problem in page.problems if not problem.warning]
         context: dict[str, Any] = {
             "page": page,
@@ -225,8 +228,8 @@ class Canvas(View):
             "step": step,
             "part": page.part,
             "trunk": canvas.trunk(page.definition, counted, page.problems, step["key"] if step else ""),
-            "whole": figures.of_automation(page.automation, since),
-            "trigger_title": trigger_words(page.definition.trigger),
+            "whole": numbers.of_whole(page.automation, period),
+            "trigger_title": trigger_words(page.definition.trigger).removeprefix("People who did "),
             "entry": entry_words(page.definition),
             "goal": page.definition.goal,
             "exits": page.definition.exits,
@@ -331,12 +334,9 @@ def whereabouts(page: Page) -> dict[str, Any]:
     if not words:
         return {"who": ""}
     person = find_person(words)
-    journeys: QuerySet[Any] = page.automation.journeys.none()
-    if person is not None:
-        journeys = page.automation.journeys.filter(profile_id=person.pk).order_by("-pk")
-    titles = {step.key: canvas.face(step)[0] for step in page.definition.walk()}
-    rows = [(journey, titles.get(journey.step, journey.step)) for journey in journeys[:10]]
-    return {"who": words, "person": person, "journeys": rows, "titles": titles.items()}
+    found = where_is(person, page.automation)[:MOST_JOURNEYS] if person is not None else []
+    titles = [(step.key, canvas.face(step)[0]) for step in page.definition.walk()]
+    return {"who": words, "person": person, "journeys": found, "titles": titles}
 
 
 @require_POST

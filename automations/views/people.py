@@ -1,4 +1,4 @@
-"""The people behind a number of the canvas."""
+"""The people behind a number of the canvas: journeys, or those who did something with a message."""
 
 from __future__ import annotations
 
@@ -6,81 +6,108 @@ from datetime import timedelta
 from typing import Any
 
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
-from automations import canvas, figures
+from automations import canvas, numbers
 from automations.models import Automation, Journey, JourneyStatus
+from automations.numbers import Period, What
 from automations.versions import edited
 from automations.views.canvas import DEFAULT_PERIOD, PERIODS
 from retargeting.profiles.models import Profile
 from retargeting.web.lists import ListView
 
-WHAT = {
+OF_JOURNEYS = {
     "waiting": "On the way",
     "passed": "Passed",
+    "left": "Left",
     "entered": "Entered",
     "completed": "Completed",
     "goal": "Reached the goal",
-    "left": "Left",
 }
+OF_MESSAGES = {"sent": "Sent", "opened": "Opened", "clicked": "Clicked", "skipped": "Skipped"}
 
 
-class JourneyList(ListView):
-    """`what` says which number, `step` of which step; `days` is the period."""
+def people(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """`what` says which number, `step` of which step, `way` of which branch; `days` is the period."""
+    view = ReactionList if request.GET.get("what") in OF_MESSAGES else JourneyList
+    return view.as_view()(request, pk=pk)
 
+
+class _Behind(ListView):
     template_name = "automations/people.html"
-    sorts = {"arrived": ["arrived_at", "id"]}
-    default_sort = "-arrived"
     title = "People"
-    noun = ("journey", "journeys")
+    words: dict[str, str] = {}
 
     def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         super().setup(request, *args, **kwargs)
         self.automation = get_object_or_404(Automation, pk=kwargs["pk"])
-        self.what = request.GET.get("what", "") if request.GET.get("what", "") in WHAT else "waiting"
-        self.step = request.GET.get("step", "")
-        asked = request.GET.get("days", "")
-        self.days = asked if asked in PERIODS else DEFAULT_PERIOD
+        asked = request.GET.get("what", "")
+        self.what = asked if asked in self.words else next(iter(self.words))
+        self.step = request.GET.get("step", "")[:50]
+        days = request.GET.get("days", "")
+        days = days if days in PERIODS else DEFAULT_PERIOD
+        self.period = Period(timezone.now() - timedelta(days=int(days)))
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context = super().get_context_data(**kwargs)
+        titles = {step.key: canvas.face(step)[0] for step in edited(self.automation).walk()}
+        return {
+            **context,
+            "automation": self.automation,
+            "what_words": self.words[self.what],
+            "step_title": titles.get(self.step, self.step),
+            "titles": titles,
+        }
+
+
+class JourneyList(_Behind):
+    words = OF_JOURNEYS
+    sorts = {"arrived": ["arrived_at", "id"]}
+    default_sort = "-arrived"
+    noun = ("journey", "journeys")
 
     def get_queryset(self) -> Any:
         self.queryset = self._journeys()
         return super().get_queryset()
 
     def _journeys(self) -> QuerySet[Journey]:
-        since = timezone.now() - timedelta(days=int(self.days))
-        entered = self.automation.journeys.filter(entered_at__gte=since)
+        step = self.step or None
         match self.what:
             case "waiting":
-                waiting = figures.waiting_in(self.automation)
-                return waiting.filter(step=self.step) if self.step else waiting
+                return numbers.waiting(self.automation, step)
             case "passed":
-                passed = figures.passed_in(self.automation, since).filter(step=self.step)
-                if way := self.request.GET.get("way", ""):
-                    passed = passed.filter(way=way)
+                way = self.request.GET.get("way", "")
+                passed = numbers.passages(self.automation, self.period, step, way)
                 return Journey.objects.filter(pk__in=passed.values("journey"))
-            case "completed":
-                return entered.filter(status=JourneyStatus.COMPLETED)
-            case "goal":
-                return entered.filter(goal_at__isnull=False)
             case "left":
-                return entered.filter(status=JourneyStatus.LEFT)
-        return entered.exclude(status=JourneyStatus.HELD_OUT)
+                return numbers.left(self.automation, self.period, step)
+        begun = numbers.entered(self.automation, self.period)
+        match self.what:
+            case "completed":
+                return begun.filter(status=JourneyStatus.COMPLETED)
+            case "goal":
+                return begun.filter(goal_at__isnull=False)
+        return begun
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context = super().get_context_data(**kwargs)
         journeys = list(context["object_list"])
-        people = Profile.objects.in_bulk([journey.profile_id for journey in journeys])
-        titles = {step.key: canvas.face(step)[0] for step in edited(self.automation).walk()}
-        context |= {
-            "automation": self.automation,
-            "rows": [
-                (journey, people.get(journey.profile_id), titles.get(journey.step, journey.step))
-                for journey in journeys
-            ],
-            "what": self.what,
-            "what_words": WHAT[self.what],
-            "step_title": titles.get(self.step, self.step),
-        }
-        return context
+        known = Profile.objects.in_bulk([journey.profile_id for journey in journeys])
+        titles = context["titles"]
+        rows = [(each, known.get(each.profile_id), titles.get(each.step, each.step)) for each in journeys]
+        return {**context, "rows": rows}
+
+
+class ReactionList(_Behind):
+    words = OF_MESSAGES
+    noun = ("person", "people")
+
+    def get_queryset(self) -> Any:
+        return numbers.people(self.automation, self.step, What(self.what), self.period)
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context = super().get_context_data(**kwargs)
+        known = Profile.objects.in_bulk(list(context["object_list"]))
+        return {**context, "people": [known[id] for id in context["object_list"] if id in known]}

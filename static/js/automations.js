@@ -9,6 +9,10 @@
     addEventListener("pagehide", () => sessionStorage.setItem(key, JSON.stringify([canvas.scrollLeft, canvas.scrollTop])));
     canvas.querySelector(".is-current")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
+  // Below the canvas, on a narrow screen, the panel comes into view when something is chosen.
+  const panel = document.getElementById("panel");
+  if (panel && /[?&](step|part|add)=/.test(location.search) && panel.offsetTop > canvas.offsetTop + 40) panel.scrollIntoView();
+
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest("input, textarea, select, [contenteditable]");
     if (typing || event.key !== "z" || !(event.ctrlKey || event.metaKey) || event.shiftKey) return;

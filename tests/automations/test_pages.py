@@ -318,7 +318,7 @@ def test_somebody_is_found_moved_and_taken_out(automation, marketer, marketer_cl
         since=now,
     )
     page = marketer_client.get(url(automation, "?who=ana"))
-    assert [title for _, title in page.context["journeys"]] == ["Wait 1 hour"]
+    assert [there.name for there in page.context["journeys"]] == ["Wait 1 hour"]
     people = marketer_client.get(url(automation, "people/?what=waiting&step=wait"))
     assert "ana" in people.content.decode()
     marketer_client.post(url(automation, f"journeys/{journey.pk}/"), {"do": "move", "to": "again", "who": "ana"})
@@ -329,6 +329,27 @@ def test_somebody_is_found_moved_and_taken_out(automation, marketer, marketer_cl
     assert journey.ending == "removed"
 
 
-@pytest.mark.parametrize("what", ["waiting", "passed", "entered", "completed", "goal", "left", "nonsense"])
+@pytest.mark.parametrize(
+    "what", ["waiting", "passed", "entered", "completed", "goal", "left", "sent", "opened", "skipped", "nonsense"]
+)
 def test_every_number_opens_its_people(what, automation, marketer_client):
     assert marketer_client.get(url(automation, f"people/?what={what}&step=first&days=7")).status_code == 200
+
+
+def test_the_report_is_shown_before_and_after_somebody_has_entered(automation, marketer, viewer_client):
+    assert "Nobody has entered" in viewer_client.get(url(automation, "report/")).content.decode()
+    version = publishing.publish(actor=marketer, automation=automation)
+    ana = Profile.objects.create(external_id="ana")
+    now = version.published_at
+    Journey.objects.create(
+        automation=automation,
+        version=version,
+        profile_id=ana.pk,
+        step="wait",
+        arrived_at=now,
+        entered_at=now,
+        since=now,
+    )
+    page = viewer_client.get(url(automation, "report/?days=7"))
+    assert page.context["report"].entries == 1
+    assert "First push" in page.content.decode()
