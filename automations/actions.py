@@ -19,6 +19,7 @@ from retargeting.accounts.actions import Actor, note, note_changes
 from retargeting.accounts.models import User
 from retargeting.conditions.errors import ConditionError, ConditionErrors
 from retargeting.interactions.models import MessageEvent
+from retargeting.messaging.content import headline
 from retargeting.orchestrations.models import Kind, Label, MessageStep
 
 
@@ -259,7 +260,9 @@ def _keep_steps(automation: Automation, definition: Definition) -> None:
         assert isinstance(step.action, Message)
         try:
             channel = str(step.action.channel)
-            _keep_step(automation, step.key, channel=channel, name=step.name, position=position)
+            # Conditions are to call it something that says what it is.
+            name = step.name or headline(channel, step.action.content)[:200]
+            _keep_step(automation, step.key, channel=channel, name=name, position=position)
         except ValidationError as error:
             place = places_of(definition.steps)[step.key]
             for field, texts in error.message_dict.items():

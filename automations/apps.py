@@ -19,7 +19,7 @@ class AutomationsConfig(AppConfig):
 
         def find(words: str, limit: int) -> Iterator[searching.Hit]:
             for automation in Automation.objects.filter(name__icontains=words)[:limit]:
-                url = f"{reverse('automations')}#automation-{automation.pk}"
+                url = reverse("automation", args=[automation.pk])
                 yield searching.Hit(automation.name, url, "route", automation.get_status_display())
 
         def current() -> int:

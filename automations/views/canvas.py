@@ -23,7 +23,7 @@ from automations.actions import AutomationError
 from automations.forms import NAME, ConditionForm, EndsForm, MessageStepForm, TriggerForm, step_form
 from automations.graph import codec, editing
 from automations.graph.editing import JSON, Gone
-from automations.graph.nodes import Definition
+from automations.graph.nodes import Definition, Message
 from automations.models import Automation, Version
 from automations.numbers import Period
 from automations.readiness import Problem, problems
@@ -37,7 +37,7 @@ from retargeting.audiences.builder.suggestions import suggestions
 from retargeting.conditions.encoding import encode
 from retargeting.conditions.errors import ConditionErrors
 from retargeting.conditions.nodes import Channel
-from retargeting.messaging.content import language_choices, language_name
+from retargeting.messaging.content import headline, language_choices, language_name
 from retargeting.messaging.languages import told_in
 from retargeting.messaging.mailframe import mail_response
 from retargeting.messaging.testing import preview
@@ -49,6 +49,7 @@ TRIGGER, ENDS = "trigger", "ends"
 PERIODS = {"1": "last 24 hours", "7": "last 7 days", "30": "last 30 days", "365": "last year"}
 DEFAULT_PERIOD = "30"
 PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+MOST_ASKED = 3
 MOST_JOURNEYS = 10
 """Of one person, that the panel shows."""
 
@@ -266,11 +267,24 @@ class Canvas(View):
             return {**found, **self.message_context(step, form)}
         if step["type"] == "split" or self.request.GET.get("condition") or page.branch:
             found["builder"] = self.condition()
+        if step["type"] == "split" and not (step.get("condition") or {}).get("conditions"):
+            found["before"] = self.messages_before(step["key"])
         if step["type"] in {"multi_split", "random_split"}:
             found["branch_rows"] = form.rows()
         if step["type"] == "wait_until":
             found["waits_for"] = bool(step.get("condition"))
         return found
+
+    def messages_before(self, key: str) -> list[tuple[str, str, str]]:
+        """(key, channel, title) of the messages that stand before the step, the nearest first."""
+        found: list[tuple[str, str, str]] = []
+        for step in self.shown.definition.walk():
+            if step.key == key:
+                break
+            if isinstance(step.action, Message):
+                title = step.name or headline(step.action.channel, step.action.content) or step.key
+                found.insert(0, (step.key, str(step.action.channel), title))
+        return found[:MOST_ASKED]
 
     def condition(self) -> Any:
         page = self.shown

@@ -18,6 +18,7 @@ from automations.graph.editing import JSON, Gone, Spot
 from automations.models import Automation
 from retargeting.accounts.permissions import actor_of
 from retargeting.conditions.errors import ConditionErrors
+from retargeting.conditions.nodes import Channel, Interaction
 from retargeting.messaging.content import LANGUAGE
 from retargeting.messaging.languages import with_language
 from retargeting.web.access import writer_required
@@ -82,6 +83,8 @@ def _do(
         case "keep":
             editing.dissolve(definition, key, word)
             return {}
+        case "ask":
+            editing.find(definition, key)["condition"] = _asked(definition, word, automation)
         case "add_branch":
             editing.add_branch(editing.find(definition, key))
         case "remove_branch":
@@ -91,6 +94,15 @@ def _do(
         case _:
             raise ValueError("there is no such button")
     return {"step": key}
+
+
+def _asked(definition: JSON, key: str, automation: int) -> JSON:
+    """Whether somebody opened the message of a step; of a text message, whether they clicked in it."""
+    channel = editing.find(definition, key).get("channel")
+    event = Interaction.CLICKED if channel == Channel.SMS else Interaction.OPENED
+    target = {"type": "step", "automation": automation, "keys": [key]}
+    test = {"type": "occurred", "value": True}
+    return {"match": "all", "conditions": [{"kind": "message", "event": str(event), "target": target, "test": test}]}
 
 
 def _language(definition: JSON, verb: str, code: str, key: str) -> dict[str, str]:

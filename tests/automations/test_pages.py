@@ -11,7 +11,7 @@ from automations.graph import codec
 from automations.models import Automation, AutomationStatus, Journey
 from automations.versions import draft_of
 from retargeting.profiles.models import Profile
-from tests.automations.definitions import guide
+from tests.automations.definitions import guide, opened
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
@@ -353,3 +353,12 @@ def test_the_report_is_shown_before_and_after_somebody_has_entered(automation, m
     page = viewer_client.get(url(automation, "report/?days=7"))
     assert page.context["report"].entries == 1
     assert "First push" in page.content.decode()
+
+
+def test_a_split_asks_about_the_message_before_it_at_a_press(automation, marketer_client):
+    there = do(marketer_client, automation, do="add:split", spot="..wait")
+    page = marketer_client.get(there)
+    assert [key for key, _, _ in page.context["before"]] == ["first"]
+    do(marketer_client, automation, do="ask:first", step="split-1")
+    assert json(automation)["steps"][2]["condition"] == opened(automation.pk, "first")
+    assert "before" not in marketer_client.get(there).context
