@@ -48,7 +48,7 @@ class Mail(Sink):
                 self.transport.write(b"221 bye\r\n")
                 self.transport.close()
             case b"EHLO":
-                self.transport.write(b"250-sink\r\n250 8BITMIME\r\n")
+                self.transport.write(b"250-sink\r\n250-PIPELINING\r\n250 8BITMIME\r\n")
             case _:
                 self.transport.write(b"250 fine\r\n")
 

@@ -22,6 +22,7 @@ from retargeting.conditions import codec
 from retargeting.conditions.nodes import EVERYONE, Group, ListCondition
 from retargeting.conditions.wording import sentence
 from retargeting.interactions.models import MessageEvent
+from retargeting.messaging import languages
 from retargeting.messaging.content import cleaned
 from retargeting.messaging.recurring import repeat_words
 from retargeting.orchestrations.models import Kind, Label, MessageStep
@@ -56,7 +57,7 @@ def create_campaign(
     name: str,
     channel: str,
     audience: Group = EVERYONE,
-    content: Mapping[str, str] | None = None,
+    content: Mapping[str, Any] | None = None,
     labels: Iterable[Label] = (),
     follow_up_of: Campaign | None = None,
     original_name: str = "Original",
@@ -90,7 +91,7 @@ def update_campaign(
     name: str | None = None,
     channel: str | None = None,
     audience: Group | None = None,
-    content: Mapping[str, str] | None = None,
+    content: Mapping[str, Any] | None = None,
     labels: Iterable[Label] | None = None,
     **settings: Any,
 ) -> Campaign:
@@ -159,8 +160,13 @@ def described(campaign: Campaign) -> dict[str, str]:
     }
 
 
-def _message_words(content: Mapping[str, str]) -> str:
-    return ", ".join(f"{key} “{value[:60]}”" for key, value in content.items()) or "empty"
+def _message_words(content: Mapping[str, Any]) -> str:
+    told = [
+        f"{code} {key}".strip() + f" “{value[:60]}”"
+        for code, words in languages.each(content)
+        for key, value in words.items()
+    ]
+    return ", ".join(told) or "empty"
 
 
 def _variant_words(variant: Variant) -> str:

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from rest_framework.routers import SimpleRouter
 
 from campaigns import actions, aftermath, moves
+from campaigns.breakdown import TRAITS, breakdown, slice_of, traits_of
 from campaigns.errors import CampaignError, NotReady
 from campaigns.models import Campaign
 from campaigns.outcomes import outcomes_of
@@ -26,14 +27,21 @@ from campaigns.serializers import (
     DecidedSerializer,
     DecisionSerializer,
     DeliverySerializer,
+    FiguresSerializer,
     GraceSerializer,
     OutcomeSerializer,
     PresenceSerializer,
     ProgressSerializer,
     ReportSerializer,
+    ResultSerializer,
     ScheduleAtSerializer,
+    SliceSerializer,
     TestSerializer,
+    VariantSerializer,
+    WinnerSerializer,
 )
+from campaigns.trial import last_trial
+from campaigns.variants import ORIGINAL, Told, problems_of, set_variants, told_of
 from retargeting.accounts.api import ApiViewSet
 from retargeting.accounts.models import Scope
 from retargeting.api.errors import Conflict, Unprocessable
@@ -52,14 +60,17 @@ class CampaignViewSet(ApiViewSet):
     """One-shot messages to an audience."""
 
     serializer_class = CampaignSerializer
-    queryset = Campaign.objects.prefetch_related("labels")
+    queryset = Campaign.objects.prefetch_related("labels", "variants")
     filterset_fields = {"status": ["exact"], "channel": ["exact"], "labels__code": ["exact"], "name": ["icontains"]}
     ordering = ("-id",)
     lookup_value_regex = r"\d{1,9}"
     scopes = dict.fromkeys(
-        ["launch", "undo", "schedule", "unschedule", "pause", "resume", "cancel", "retry_failed", "uncertain", "test"],
+        [
+            "launch", "undo", "schedule", "unschedule", "pause", "resume", "cancel", "retry_failed", "uncertain",
+            "test", "winner",
+        ],
         Scope.SEND,
-    )
+    )  # fmt: skip
 
     def list(self, request: Request) -> Response:
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
@@ -206,7 +217,13 @@ class CampaignViewSet(ApiViewSet):
         outcome, known = serializer.validated_data["outcome"], [row.key for row in outcomes_of(campaign.channel)]
         if outcome not in known:
             raise Unprocessable([("/outcome", f"Expected one of {', '.join(known)}.")])
-        draft = actions.follow_up(actor=self.caller, campaign=campaign, outcome=outcome)
+        among = None
+        if by := serializer.validated_data.get("by"):
+            among = slice_of(campaign, by, serializer.validated_data.get("value", ""))
+            if among is None:
+                traits = ", ".join(trait.key for trait in traits_of(campaign))
+                raise Unprocessable([("/by", f"Expected one of {traits}.")])
+        draft = actions.follow_up(actor=self.caller, campaign=campaign, outcome=outcome, among=among)
         return Response(self.get_serializer(draft).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(request=TestSerializer)
@@ -219,11 +236,15 @@ class CampaignViewSet(ApiViewSet):
         profile = Profile.objects.filter(external_id=serializer.validated_data["profile"]).first()
         if profile is None:
             raise Unprocessable([("/profile", "There is no person with this external id.")])
+        told = {each.key: each.content for each in told_of(campaign)}
+        content = told.get(serializer.validated_data.get("variant", ORIGINAL))
+        if content is None:
+            raise Unprocessable([("/variant", f"Expected one of {', '.join(told)}.")])
         try:
             outcome = send_test(
                 actor=self.caller,
                 channel=campaign.channel,
-                content=campaign.content,
+                content=content,
                 profile=profile,
                 address=serializer.validated_data.get("address"),
                 campaign=campaign.name,
@@ -236,7 +257,56 @@ class CampaignViewSet(ApiViewSet):
     @action(detail=True)
     def report(self, request: Request, pk: str) -> Response:
         """What became of it, in numbers."""
-        return Response(ReportSerializer(report(self.get_object())).data)
+        campaign = self.get_object()
+        found = last_trial(campaign)
+        extra = {
+            "variants": ResultSerializer(found.results if found else [], many=True).data,
+            "decision": found.run.decision if found else "",
+        }
+        return Response({**FiguresSerializer(report(campaign)).data, **extra})
+
+    @extend_schema(
+        responses=SliceSerializer(many=True),
+        filters=False,
+        parameters=[OpenApiParameter("by", required=True, enum=[*TRAITS])],
+    )
+    @action(detail=True, pagination_class=None, filterset_fields=[])
+    def breakdown(self, request: Request, pk: str) -> Response:
+        """The report by a trait: a row for each value, most people first."""
+        campaign = self.get_object()
+        traits = {trait.key: trait for trait in traits_of(campaign)}
+        trait = traits.get(request.query_params.get("by", ""))
+        if trait is None:
+            raise Unprocessable([("/by", f"Expected one of {', '.join(traits)}.")])
+        return Response(SliceSerializer(breakdown(campaign, trait), many=True).data)
+
+    @extend_schema(request=VariantSerializer(many=True), responses=VariantSerializer(many=True))
+    @action(detail=True, methods=["get", "put"], pagination_class=None, filterset_fields=[])
+    def variants(self, request: Request, pk: str) -> Response:
+        """Its messages, the original first. PUT has exactly these; those without a key are new."""
+        campaign = self.get_object()
+        if request.method == "PUT":
+            campaign = self._in_words(lambda: self._set_variants(request, campaign))
+        return Response(VariantSerializer(told_of(campaign), many=True).data)
+
+    def _set_variants(self, request: Request, campaign: Campaign) -> Campaign:
+        serializer = VariantSerializer(data=request.data, many=True)
+        serializer.is_valid(raise_exception=True)
+        told = [Told(**fields) for fields in serializer.validated_data]
+        if wrong := problems_of(campaign, told):
+            raise Unprocessable(wrong)
+        return set_variants(actor=self.caller, campaign=campaign, variants=told)
+
+    @extend_schema(request=WinnerSerializer)
+    @action(detail=True, methods=["post"])
+    def winner(self, request: Request, pk: str) -> Response:
+        """Send a variant to those who wait for the winner."""
+        serializer = WinnerSerializer(data=request.data or {})
+        serializer.is_valid(raise_exception=True)
+        try:
+            return self._move(moves.choose_winner, key=serializer.validated_data.get("variant"))
+        except KeyError as error:
+            raise Unprocessable([("/variant", "The last run has no variant with this key.")]) from error
 
     @extend_schema(
         responses=PresenceSerializer,

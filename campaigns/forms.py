@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -16,7 +16,8 @@ from campaigns.variants import Told, with_rest
 from retargeting.audiences.builder.field import AudienceField
 from retargeting.audiences.builder.panel import find_person
 from retargeting.conditions.nodes import Channel
-from retargeting.messaging.content import FIELDS, ContentError, check
+from retargeting.messaging import languages
+from retargeting.messaging.content import FIELDS, LANGUAGES, language_name
 from retargeting.messaging.models import Priority
 from retargeting.messaging.recurring import WEEKDAY_NAMES, WEEKDAYS, first_run, span_of
 from retargeting.orchestrations.models import Label
@@ -55,17 +56,25 @@ class AudienceForm(forms.Form):
 
 
 class MessageForm(forms.Form):
-    """The fields of a channel's message. Whatever can be stored is valid; `mistakes` are what must still change."""
+    """The fields of a channel's message in one language; "" is the default, which has the settings as well.
 
-    def __init__(self, channel: str, *args: Any, **kwargs: Any) -> None:
+    Whatever can be stored is valid: what is wrong with it is for `content.check` to say.
+    """
+
+    def __init__(self, channel: str, *args: Any, whole: Mapping[str, Any], language: str = "", **kwargs: Any) -> None:
+        words = languages.told_in(whole).get(language, {}) if language else languages.default(whole)
+        kwargs["initial"] = dict(words)
         super().__init__(*args, **kwargs)
-        self.channel = channel
-        for field in FIELDS[Channel(channel)]:
+        self.channel, self.whole, self.language = channel, whole, language
+        self.shown = [field for field in FIELDS[Channel(channel)] if not (language and field.setting)]
+        for field in self.shown:
             rows = 12 if field.html else 4
-            choices = [(choice, choice.capitalize()) for choice in field.choices]
+            choices = list(field.choices)
+            if language and choices:
+                choices = [("", "As in the default"), *choices]
             self.fields[field.key] = forms.CharField(
                 label=field.label,
-                help_text=field.help,
+                help_text="Empty: that of the default." if language and field.shared else field.help,
                 max_length=field.most,
                 required=False,
                 strip=False,
@@ -80,12 +89,15 @@ class MessageForm(forms.Form):
         return {"content": self.content}
 
     @property
-    def content(self) -> dict[str, str]:
+    def content(self) -> dict[str, Any]:
+        """The whole message, with what was typed."""
         # Browsers send line ends as CRLF.
-        return {key: value.replace("\r\n", "\n") for key, value in self.cleaned_data.items() if value}
+        words = {key: value.replace("\r\n", "\n") for key, value in self.cleaned_data.items() if value}
+        return languages.with_language(self.whole, self.language, words)
 
-    def mistakes(self) -> list[ContentError]:
-        return check(self.channel, self.content, complete=False)
+    def place_of(self, key: str) -> str:
+        """The field of `content.check` that a field of this form is."""
+        return f"{LANGUAGES}/{self.language}/{key}" if self.language else key
 
 
 TRYING = [("all", "Everybody gets one of them"), ("share", "Some try them, and the others get the winner")]
@@ -324,6 +336,9 @@ class PersonForm(forms.Form):
     person = PersonField()
 
 
+OWN = "own"
+
+
 class TestForm(forms.Form):
     person = PersonField(label="As who", help_text="Whose attributes fill the message in.")
     address = forms.CharField(
@@ -340,6 +355,18 @@ class TestForm(forms.Form):
         if len(told) > 1:
             choices = [(each.key, f"{each.key.upper()} {each.name}") for each in told]
             self.fields["variant"] = forms.ChoiceField(label="Which variant", choices=choices)
+        if codes := sorted({code for each in told for code in languages.told_in(each.content)}):
+            choices = [
+                (OWN, "The one they read"),
+                ("", "Default"),
+                *((code, language_name(code)) for code in codes),
+            ]
+            self.fields["language"] = forms.ChoiceField(label="In which language", choices=choices, required=False)
+
+    def language(self) -> str | None:
+        """Its code, or None for that of the person."""
+        asked: str = self.cleaned_data.get("language", OWN)
+        return None if asked == OWN else asked
 
     def clean_address(self) -> str | None:
         """As an import would store it, so that a test is refused for what a real address would be refused for."""

@@ -10,8 +10,10 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from campaigns.forms import FEWEST_A_MINUTE
-from campaigns.models import Campaign, IfPast
+from campaigns.models import Campaign, IfPast, WinnerBy
 from campaigns.presence import Presence
+from campaigns.trial import Result
+from campaigns.variants import told_of
 from retargeting.api.errors import Unprocessable
 from retargeting.api.serializers import StrictSerializer
 from retargeting.audiences import references
@@ -126,6 +128,42 @@ class ProgressSerializer(serializers.Serializer[Any]):
     held_until = serializers.DateTimeField(allow_null=True, help_text="Until then its launch can be undone.")
 
 
+class VariantSerializer(StrictSerializer):
+    """One of the messages. Without `key` it is a new one; the original has the key a."""
+
+    key = serializers.CharField(required=False, max_length=1)
+    name = serializers.CharField(max_length=60)
+    weight = serializers.IntegerField(min_value=1, max_value=100, help_text="Percent of those who try; 100 in all.")
+    message = serializers.JSONField(source="content", help_text="The fields of the channel's message.")
+
+
+class TrialSerializer(StrictSerializer):
+    """How the variants are tried."""
+
+    share = serializers.IntegerField(
+        source="test_share",
+        required=False,
+        min_value=1,
+        max_value=100,
+        help_text="Percent of the audience who try the variants; the others get the winner. 100: everybody tries.",
+    )
+    winner_by = serializers.ChoiceField(required=False, choices=WinnerBy.choices)
+    winner_after = serializers.IntegerField(
+        required=False, min_value=1, max_value=43_200, help_text="Minutes after the last test message."
+    )
+
+
+class GoalSerializer(StrictSerializer):
+    """The event that the campaign is to bring about; the report compares with those who were held out."""
+
+    event = serializers.CharField(source="goal_event", required=False, allow_blank=True, max_length=200)
+    days = serializers.IntegerField(source="goal_days", required=False, min_value=1, max_value=90)
+
+
+class WinnerSerializer(StrictSerializer):
+    variant = serializers.CharField(required=False, help_text="Its key; if left out, the numbers decide.")
+
+
 class CampaignSerializer(StrictSerializer):
     id = serializers.IntegerField(read_only=True)
     name = serializers.CharField(max_length=200)
@@ -133,6 +171,9 @@ class CampaignSerializer(StrictSerializer):
     labels = LabelsField(required=False, help_text="Their codes.")
     audience = TreeField(required=False, help_text="A tree in the language of conditions; everyone if left out.")
     message = serializers.JSONField(source="content", required=False, help_text="The fields of the channel's message.")
+    variants = serializers.SerializerMethodField()
+    trial = TrialSerializer(source="*", required=False)
+    goal = GoalSerializer(source="*", required=False)
     schedule = ScheduleSerializer(source="*", required=False)
     priority = serializers.ChoiceField(required=False, choices=Priority.choices)
     holdout = serializers.IntegerField(
@@ -149,6 +190,10 @@ class CampaignSerializer(StrictSerializer):
         tree = codec.decode(campaign.audience)
         return str(sentence(tree, references.look_up(tree)))
 
+    @extend_schema_field(VariantSerializer(many=True))
+    def get_variants(self, campaign: Campaign) -> Any:
+        return VariantSerializer(told_of(campaign), many=True).data
+
     def get_archived(self, campaign: Campaign) -> bool:
         return campaign.archived_at is not None
 
@@ -163,14 +208,44 @@ class CampaignSerializer(StrictSerializer):
 
 class OutcomeSerializer(StrictSerializer):
     outcome = serializers.CharField(help_text="Such as sent_not_opened; the report names those of a campaign.")
+    by = serializers.CharField(required=False, help_text="Only the people of one row of a breakdown: its trait.")
+    value = serializers.CharField(required=False, allow_blank=True, max_length=1024, help_text="And its value.")
 
 
 class TestSerializer(StrictSerializer):
     profile = serializers.CharField(help_text="External id of the person whose values are filled in.")
     address = serializers.CharField(required=False, help_text="Send there instead of to the person's own address.")
+    variant = serializers.CharField(required=False, max_length=1, help_text="Its key; the original if left out.")
 
 
-class ReportSerializer(serializers.Serializer[Any]):
+class SliceSerializer(serializers.Serializer[Any]):
+    """The people of one value of a trait."""
+
+    value = serializers.CharField()
+    name = serializers.CharField()
+    people = serializers.DictField(child=serializers.IntegerField(), help_text="By outcome.")
+
+
+class ResultSerializer(serializers.Serializer[Any]):
+    """One variant of the last run, among those who tried it."""
+
+    key = serializers.CharField()
+    name = serializers.CharField()
+    weight = serializers.IntegerField()
+    sent = serializers.IntegerField()
+    people = serializers.SerializerMethodField(help_text="By measure: opened, clicked.")
+    chance = serializers.DictField(
+        source="chances",
+        child=serializers.FloatField(allow_null=True),
+        help_text="To beat the original, by measure; null of the original, and where too few people have it.",
+    )
+    winner = serializers.BooleanField(source="is_winner")
+
+    def get_people(self, result: Result) -> dict[str, int]:
+        return {measure: rate.hits for measure, rate in result.rates.items()}
+
+
+class FiguresSerializer(serializers.Serializer[Any]):
     matched = serializers.IntegerField()
     people = serializers.DictField(child=serializers.IntegerField(), help_text="By outcome.")
     events = serializers.DictField(child=serializers.IntegerField(), help_text="How often each happened.")
@@ -179,12 +254,20 @@ class ReportSerializer(serializers.Serializer[Any]):
     waiting = serializers.IntegerField()
 
 
+class ReportSerializer(FiguresSerializer):
+    variants = ResultSerializer(many=True, help_text="Of the last run; empty where it had one message for all.")
+    decision = serializers.CharField(help_text="How the winner was chosen; empty while there is none.")
+
+
 class DeliverySerializer(serializers.ModelSerializer[Delivery]):
     profile = serializers.SerializerMethodField(help_text="External id; null once the person is erased.")
 
     class Meta:
         model = Delivery
-        fields = ["id", "profile", "address", "status", "reason", "detail", "attempt", "created_at", "updated_at"]
+        fields = [
+            "id", "profile", "address", "variant", "provider", "status", "reason", "detail", "attempt",
+            "created_at", "updated_at",
+        ]  # fmt: skip
 
     def get_profile(self, delivery: Delivery) -> str | None:
         names: dict[int, str] = self.context["external_ids"]

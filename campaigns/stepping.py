@@ -9,6 +9,8 @@ from campaigns.forecast import Forecast, forecast
 from campaigns.models import Campaign
 from campaigns.readiness import Problem, problems
 from campaigns.wording import moment_words, people_words
+from retargeting.messaging import languages
+from retargeting.messaging.content import headline
 from retargeting.profiles.models import CHANNEL_CHOICES
 
 STEPS = {"audience": "Audience", "message": "Message", "when": "When", "review": "Review"}
@@ -51,10 +53,15 @@ def _audience(found: Forecast | None) -> str:
 
 
 def _message(campaign: Campaign) -> str:
-    written, channel = len(campaign.content), dict(CHANNEL_CHOICES)[campaign.channel]
+    told, channel = languages.told_in(campaign.content), dict(CHANNEL_CHOICES)[campaign.channel]
+    parts = [channel]
     if others := campaign.variants.count():
-        return f"{channel}, {others + 1} variants"
-    return f"{channel}, {written} field{'' if written == 1 else 's'}" if written else f"{channel}, not written"
+        parts.append(f"{others + 1} variants")
+    if told:
+        parts.append(f"{len(told) + 1} languages")
+    if not headline(campaign.channel, campaign.content):
+        parts.append("not written")
+    return ", ".join(parts)
 
 
 def _review(left: list[Problem]) -> str:

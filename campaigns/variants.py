@@ -13,7 +13,7 @@ from campaigns.actions import check_draft, described, locked
 from campaigns.errors import CampaignError
 from campaigns.models import Campaign, Variant
 from retargeting.accounts.actions import Actor, note_changes
-from retargeting.messaging.content import cleaned
+from retargeting.messaging.content import check, cleaned
 from retargeting.messaging.models import Dispatch
 from retargeting.messaging.variants import MOST, check_weights, even_weights
 
@@ -26,7 +26,7 @@ class Told:
 
     name: str
     weight: int
-    content: Mapping[str, str] = field(default_factory=dict)
+    content: Mapping[str, Any] = field(default_factory=dict)
     key: str = ""
 
 
@@ -69,7 +69,7 @@ def set_variants(*, actor: Actor, campaign: Campaign, variants: Sequence[Told], 
 
 
 @transaction.atomic
-def write_variant(*, actor: Actor, campaign: Campaign, key: str, content: Mapping[str, str]) -> Campaign:
+def write_variant(*, actor: Actor, campaign: Campaign, key: str, content: Mapping[str, Any]) -> Campaign:
     """Change what one of the variants says. Raises CampaignError, and KeyError for a key that it does not have."""
     told = told_of(locked(campaign))
     if key not in {each.key for each in told}:
@@ -78,7 +78,7 @@ def write_variant(*, actor: Actor, campaign: Campaign, key: str, content: Mappin
     return set_variants(actor=actor, campaign=campaign, variants=changed)
 
 
-def added(told: Sequence[Told], content: Mapping[str, str], name: str) -> list[Told]:
+def added(told: Sequence[Told], content: Mapping[str, Any], name: str) -> list[Told]:
     """One more, all with even weights. Raises CampaignError where there are as many as there can be."""
     if len(told) >= MOST:
         raise CampaignError(f"A message has {MOST} variants at most.")
@@ -97,6 +97,22 @@ def with_rest(told: Sequence[Told]) -> list[Told]:
 
 def evened(told: Sequence[Told]) -> list[Told]:
     return [replace(each, weight=weight) for each, weight in zip(told, even_weights(len(told)), strict=True)]
+
+
+def problems_of(campaign: Campaign, told: Sequence[Told]) -> list[tuple[str, str]]:
+    """(path, message) of what is wrong with a list that a program sent, the place in it first."""
+    known, seen, found = {each.key for each in told_of(campaign)}, set[str](), []
+    for place, each in enumerate(told):
+        if each.key and (each.key not in known or each.key in seen):
+            found.append((f"/{place}/key", "The campaign has no such variant." if each.key not in known else "Twice."))
+        seen.add(each.key)
+        found += [
+            (f"/{place}/message/{error.field}".rstrip("/"), error.message)
+            for error in check(campaign.channel, each.content, complete=False)
+        ]
+    if told and told[0].key != ORIGINAL:
+        found.append(("/0/key", f"The original, {ORIGINAL}, comes first."))
+    return found
 
 
 def _check(variants: Sequence[Told]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
@@ -21,7 +22,8 @@ from campaigns.models import Campaign, CampaignStatus
 from campaigns.querysets import sentences
 from campaigns.readiness import Problem, problems
 from campaigns.stepping import STEPS, steps_of
-from campaigns.variants import ORIGINAL, told_of, write_variant
+from campaigns.variants import told_of, write_variant
+from campaigns.views import languages
 from campaigns.views.audience import audience_form
 from campaigns.views.preview import preview_of
 from campaigns.views.variants import card, chosen
@@ -30,6 +32,7 @@ from retargeting.accounts.permissions import actor_of
 from retargeting.audiences.builder.suggestions import suggestions
 from retargeting.conditions.errors import ConditionErrors
 from retargeting.conditions.nodes import Channel
+from retargeting.messaging.languages import told_in
 from retargeting.messaging.testing import Preview
 from retargeting.web.access import can_write, check_writer
 from retargeting.web.confirming import go
@@ -66,6 +69,12 @@ class Editor(View):
         """The key of the variant that is edited."""
         return chosen(self.campaign, self.request.GET.get("variant", "")).key
 
+    @property
+    def language(self) -> str:
+        """The code of the language that is edited; empty for the default."""
+        asked = self.request.GET.get("language", "")
+        return asked if asked in told_in(chosen(self.campaign, self.variant).content) else ""
+
     @cached_property
     def forecast(self) -> Forecast | None:
         return forecast(self.campaign)
@@ -99,7 +108,7 @@ class Editor(View):
 
     def save(self, form: Any) -> None:
         actor, campaign = actor_of(self.request), self.campaign
-        if self.step == "message" and self.variant != ORIGINAL:
+        if self.step == "message":
             self.campaign = write_variant(actor=actor, campaign=campaign, key=self.variant, content=form.content)
         else:
             self.campaign = actions.update_campaign(actor=actor, campaign=campaign, **form.changes())
@@ -107,14 +116,16 @@ class Editor(View):
     def next_url(self) -> str:
         asked = self.request.POST.get("go", "")
         url = f"{reverse('campaign', args=[self.campaign.pk])}?step={asked if asked in STEPS else self.step}"
-        return f"{url}&variant={self.variant}" if asked == self.step == "message" else url
+        same = asked == self.step == "message"
+        return f"{url}&{urlencode({'variant': self.variant, 'language': self.language})}" if same else url
 
     def form(self, data: Any = None) -> Any:
         match self.step:
             case "audience":
                 return audience_form(self.campaign, data)
             case "message":
-                return MessageForm(self.campaign.channel, data, initial=chosen(self.campaign, self.variant).content)
+                whole = chosen(self.campaign, self.variant).content
+                return MessageForm(self.campaign.channel, data, whole=whole, language=self.language)
             case "when":
                 zone = timezone.get_current_timezone_name()
                 return WhenForm(data, initial=WhenForm.initial_for(self.campaign, zone))
@@ -158,14 +169,19 @@ class Editor(View):
         told = chosen(self.campaign, self.variant)
         content = form.content if form.is_bound and form.is_valid() else told.content
         words = self.request.POST.get("as", "") or self.request.GET.get("as", "")
-        shown = preview_of(self.campaign, content, words, None if words else self.forecast, variant=told.key)
+        somebody = None if words else self.forecast
+        shown = preview_of(self.campaign, content, words, somebody, variant=told.key, language=self.language)
+        fields = [(field, form[field.key], _mistake(shown.preview, form, field.key)) for field in form.shown]
         return {
             **card(self.request, self.campaign, told.key),
+            **languages.bar(self.campaign, told, self.language),
             "told": told,
             "shown": shown,
             "preview": shown.preview,
             "as_words": words or (shown.preview.person.external_id if shown.preview.person else ""),
-            "fields": [(form[key], _mistake(shown.preview, form, key)) for key in form.fields],
+            "fields": [(bound, mistake) for field, bound, mistake in fields if not field.setting],
+            "settings": [(bound, mistake) for field, bound, mistake in fields if field.setting],
+            "settings_open": any(told.content.get(field.key) for field in form.shown if field.setting),
             "attributes": sorted(filter(PLAIN_NAME.fullmatch, suggestions().attributes))[:40],
             "own_names": [*OWN_NAMES, *(["unsubscribe_url"] if self.campaign.channel == Channel.EMAIL else [])],
         }
@@ -186,7 +202,7 @@ def _mistake(preview: Preview, form: Any, key: str) -> str:
     """What is wrong with one field: it cannot be stored, or the template in it is not right yet."""
     if form.errors.get(key):
         return str(form.errors[key][0])
-    return next((error.message for error in preview.errors if error.field == key), "")
+    return next((error.message for error in preview.errors if error.field == form.place_of(key)), "")
 
 
 class CampaignName(ActionFormView):

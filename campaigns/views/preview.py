@@ -17,12 +17,13 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_safe
 
 from campaigns.forecast import Forecast
-from campaigns.forms import TestForm
+from campaigns.forms import OWN, TestForm
 from campaigns.models import Campaign
 from campaigns.variants import ORIGINAL, told_of
 from retargeting.accounts.permissions import actor_of
 from retargeting.audiences.builder.panel import find_person
 from retargeting.channels.adapter import Result
+from retargeting.messaging.languages import told_in
 from retargeting.messaging.models import Dispatch
 from retargeting.messaging.testing import Preview, TestRefused, preview, send_test
 from retargeting.profiles.models import Profile
@@ -49,14 +50,26 @@ class Shown:
 
 
 def preview_of(
-    campaign: Campaign, content: Mapping[str, str], words: str, forecast: Forecast | None, *, variant: str = ORIGINAL
+    campaign: Campaign,
+    content: Mapping[str, Any],
+    words: str,
+    forecast: Forecast | None,
+    *,
+    variant: str = ORIGINAL,
+    language: str | None = None,
 ) -> Shown:
-    """As the person that `words` name, or without any as one of those who would get it."""
+    """As the person that `words` name, or without any as one of those who would get it.
+
+    In the language of a code, or in the one that they read.
+    """
     person = find_person(words) if words else _somebody(forecast)
-    shown = preview(channel=campaign.channel, content=content, profile=person, campaign=campaign.name)
+    shown = preview(
+        channel=campaign.channel, content=content, profile=person, campaign=campaign.name, language=language
+    )
     # The mail in its frame is loaded anew exactly when it has changed.
     version = salted_hmac("preview", shown.content.get("html", "")).hexdigest()[:12]
-    query = urlencode({"as": person.external_id if person else "", "variant": variant, "v": version})
+    asked = {"as": person.external_id if person else "", "variant": variant, "language": shown.language}
+    query = urlencode({**asked, "v": version})
     url = f"{reverse('campaign-preview-mail', args=[campaign.pk])}?{query}"
     return Shown(shown, url, bool(words) and person is None)
 
@@ -76,14 +89,21 @@ def mail(request: HttpRequest, pk: int) -> HttpResponse:
     campaign = get_object_or_404(Campaign, pk=pk)
     person = find_person(request.GET.get("as", ""))
     content = content_of(campaign, request.GET.get("variant", ""))
-    shown = preview(channel=campaign.channel, content=content, profile=person, campaign=campaign.name)
+    code = request.GET.get("language", "")
+    shown = preview(
+        channel=campaign.channel,
+        content=content,
+        profile=person,
+        campaign=campaign.name,
+        language=code if code in told_in(content) else "",
+    )
     response = HttpResponse(shown.content.get("html", ""))
     response["Content-Security-Policy"] = MAIL_POLICY
     response["Cache-Control"] = "no-store"
     return response
 
 
-def content_of(campaign: Campaign, key: str) -> Mapping[str, str]:
+def content_of(campaign: Campaign, key: str) -> Mapping[str, Any]:
     """What the variant of that key says: that of the draft, or of an earlier run; the original for none."""
     for told in told_of(campaign):
         if told.key == key:
@@ -92,7 +112,7 @@ def content_of(campaign: Campaign, key: str) -> Mapping[str, str]:
     for variants in dispatches.values_list("variants", flat=True):
         for variant in variants:
             if variant["key"] == key:
-                found: Mapping[str, str] = variant["content"]
+                found: Mapping[str, Any] = variant["content"]
                 return found
     return campaign.content
 
@@ -120,7 +140,8 @@ class SendTest(ActionFormView):
         return {**super().get_form_kwargs(), "channel": self.campaign.channel, "told": told_of(self.campaign)}
 
     def get_initial(self) -> dict[str, Any]:
-        return {"person": self.request.GET.get("as", ""), "variant": self.variant}
+        language = self.request.GET.get("language") or OWN
+        return {"person": self.request.GET.get("as", ""), "variant": self.variant, "language": language}
 
     def act(self, form: TestForm) -> str:
         person, address = form.cleaned_data["person"], form.cleaned_data["address"]
@@ -132,6 +153,7 @@ class SendTest(ActionFormView):
                 profile=person,
                 address=address,
                 campaign=self.campaign.name,
+                language=form.language(),
             )
         except TestRefused as error:
             raise ValidationError(str(error)) from error

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from campaigns.models import Campaign
 from retargeting.channels.models import SandboxMessage
+from retargeting.messaging.languages import localized
 from retargeting.messaging.models import Delivery, DeliveryStatus, Dispatch
 from retargeting.messaging.rendering import render, values_for
 from retargeting.messaging.tracking import Recipient
@@ -39,5 +40,6 @@ def fill_outbox(campaigns: Iterable[Campaign]) -> None:
 
 
 def _content(dispatch: Dispatch, person: Profile) -> dict[str, str]:
+    words = localized(dispatch.channel, dispatch.content, person.language)
     values = values_for(person.attributes, person.external_id, person.language, dispatch.orchestration.name)
-    return render(dispatch.channel, dispatch.content, values, Recipient(dispatch.pk, person.pk)).content
+    return render(dispatch.channel, words, values, Recipient(dispatch.pk, person.pk)).content

@@ -15,6 +15,7 @@ from retargeting.bitmaps import unpack
 from retargeting.channels.adapter import OutgoingMessage, Provider
 from retargeting.messaging import variants
 from retargeting.messaging.eligibility import Answer, Intent, Person, ask, people
+from retargeting.messaging.languages import localized
 from retargeting.messaging.liquid import TemplateError
 from retargeting.messaging.models import Chunk, Dispatch, SkipReason
 from retargeting.messaging.rendering import Rendered, render, values_for
@@ -169,7 +170,8 @@ def _fill(batch: Batch, person: Person, content: Mapping[str, Any]) -> None:
     dispatch, id = batch.dispatch, person.profile_id
     try:
         values = values_for(person.attributes, person.external_id, person.language, dispatch.orchestration.name)
-        batch.ready[id] = person, render(dispatch.channel, content, values, Recipient(dispatch.pk, id))
+        words = localized(dispatch.channel, content, person.language)
+        batch.ready[id] = person, render(dispatch.channel, words, values, Recipient(dispatch.pk, id))
     except TemplateError as error:
         batch.skips.append(Line(id, person.address, SkipReason.RENDER_ERROR, str(error)))
     except Exception as error:  # what we did not foresee of one message must not hold up a chunk for ever

@@ -12,8 +12,8 @@ from django.core.exceptions import SuspiciousOperation
 from django.utils.html import strip_tags
 
 from retargeting.conditions.nodes import Channel
-from retargeting.messaging import tracking
-from retargeting.messaging.content import FIELDS
+from retargeting.messaging import links, tracking
+from retargeting.messaging.content import FIELDS, SHORT, SKIP
 from retargeting.messaging.liquid import TemplateError, fill
 from retargeting.messaging.tracking import Recipient
 
@@ -41,22 +41,56 @@ def values_for(attributes: Mapping[str, Any], external_id: str, language: str, c
 def render(
     channel: str, content: Mapping[str, str], values: Mapping[str, Any], recipient: Recipient | None
 ) -> Rendered:
-    """Fill in every field; with a `recipient` the links of a mail are tracked, without one it is a preview.
+    """Fill in every field; with a `recipient` links are tracked, without one it is a preview.
 
-    Raises TemplateError, with the name of the field.
+    `content` is in one language; see `languages.localized`. Raises TemplateError, with the name of the field.
     """
     unsubscribe = tracking.unsubscribe_url(recipient) if recipient and channel == Channel.EMAIL else ""
     values = {**values, "unsubscribe_url": unsubscribe or "#"}
+    filled = _filled(channel, content, values)
+    tags = links.tags_of(filled)
+    message = {field.key: filled[field.key] for field in FIELDS[Channel(channel)] if not field.setting}
+    match channel:
+        case Channel.EMAIL:
+            message["html"] = links.tag_html(message["html"], tags, but=values["unsubscribe_url"])
+            return _mail(message, recipient, unsubscribe)
+        case Channel.SMS:
+            text = _text_message(content, values, tags, recipient)
+            return Rendered({"text": text}, {})
+    web = {field.key for field in FIELDS[Channel(channel)] if field.deep}
+    message = {key: links.tagged(value, tags) if key in web else value for key, value in message.items() if value}
+    headers = {"report": tracking.report_url(recipient)} if recipient and channel == Channel.PUSH else {}
+    return Rendered(message, headers)
+
+
+def _filled(channel: str, content: Mapping[str, str], values: Mapping[str, Any]) -> dict[str, str]:
+    strict = content.get("missing") == SKIP
     filled: dict[str, str] = {}
     for field in FIELDS[Channel(channel)]:
         try:
-            filled[field.key] = fill(content.get(field.key, ""), values, html=field.html)
+            filled[field.key] = fill(content.get(field.key, ""), values, html=field.html, strict=strict)
         except TemplateError as error:
             raise TemplateError(f"{field.label}: {error}") from error
-    if channel != Channel.EMAIL:
-        headers = {"report": tracking.report_url(recipient)} if recipient and channel == Channel.PUSH else {}
-        return Rendered({key: value for key, value in filled.items() if value}, headers)
-    return _mail(filled, recipient, unsubscribe)
+    return filled
+
+
+def _text_message(
+    content: Mapping[str, str], values: Mapping[str, Any], tags: Mapping[str, str], recipient: Recipient | None
+) -> str:
+    """The text with its web addresses made short, or with their parameters."""
+    text, written = links.cut(content.get("text", ""))
+    strict = content.get("missing") == SKIP
+    short = recipient is not None and content.get("links", SHORT) == SHORT
+    for place, link in enumerate(written):
+        # Filled in here too, so that somebody who lacks a value of it is left out before they follow it.
+        url = links.tagged(fill(link, values, strict=strict), tags)
+        values = {**values, links.name_of(place): links.short_url(recipient, link) if short and recipient else url}
+    return fill(text, values, strict=strict)
+
+
+def destination(content: Mapping[str, str], link: str, values: Mapping[str, Any]) -> str:
+    """Where a short link leads: the address as written, filled in and with its parameters. Raises TemplateError."""
+    return links.tagged(fill(link, values), links.tags_of(_filled(Channel.SMS, content, values)))
 
 
 def _mail(filled: dict[str, str], recipient: Recipient | None, unsubscribe: str) -> Rendered:

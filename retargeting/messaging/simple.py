@@ -41,8 +41,8 @@ Filler = Callable[[Mapping[str, Any]], str | None]
 
 
 @lru_cache(maxsize=512)
-def filler(source: str, *, html: bool) -> Filler | None:
-    """How to fill in `source`, or None where it is not that simple."""
+def filler(source: str, *, html: bool, strict: bool = False) -> Filler | None:
+    """How to fill in `source`, or None where it is not that simple. `strict` leaves empty values to the engine."""
     parts: list[str | tuple[list[str], str | None]] = []
     end = 0
     for match in OUTPUT.finditer(source):
@@ -55,14 +55,14 @@ def filler(source: str, *, html: bool) -> Filler | None:
     parts.append(source[end:])
     if any("{" in part or "}" in part for part in parts if isinstance(part, str)):
         return None
-    return _Filler(parts, html)
+    return _Filler(parts, html, strict)
 
 
 class _Filler:
-    __slots__ = ("html", "parts")
+    __slots__ = ("html", "parts", "strict")
 
-    def __init__(self, parts: list[str | tuple[list[str], str | None]], html: bool) -> None:
-        self.parts, self.html = parts, html
+    def __init__(self, parts: list[str | tuple[list[str], str | None]], html: bool, strict: bool) -> None:
+        self.parts, self.html, self.strict = parts, html, strict
 
     def __call__(self, values: Mapping[str, Any]) -> str | None:
         filled = []
@@ -80,6 +80,8 @@ class _Filler:
                     break
             if (value is None or value == "") and default is not None:
                 filled.append(default)  # the author's own text, markup and all
+            elif value == "" and self.strict:
+                return None
             elif type(value) is str or type(value) is int:
                 filled.append(str(escape(value)) if self.html else str(value))
             else:

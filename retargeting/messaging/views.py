@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from retargeting.conditions.nodes import Interaction
 from retargeting.messaging.actions import record_reaction, unsubscribe
 from retargeting.messaging.clicks import record_click
+from retargeting.messaging.following import follow
 from retargeting.messaging.machines import is_machine
 from retargeting.messaging.receipts import record_report
 from retargeting.messaging.tracking import Recipient, read_token
@@ -45,6 +46,21 @@ def click(request: HttpRequest, token: str) -> HttpResponse:
     recipient = _recipient("click", token, url)
     record_click(recipient=recipient, url=url, machine=is_machine(request, recipient))
     response = HttpResponseRedirect(url)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@login_not_required
+@require_safe
+def short_link(request: HttpRequest, code: str) -> HttpResponse:
+    """A click on a link of a text message, and on to where it leads."""
+    try:
+        followed = follow(code)
+    except BadSignature:
+        raise Http404("This link is not one of ours, or it is not complete.") from None
+    machine = is_machine(request, followed.recipient)
+    record_click(recipient=followed.recipient, url=followed.url, machine=machine)
+    response = HttpResponseRedirect(followed.url)
     response["Cache-Control"] = "no-store"
     return response
 

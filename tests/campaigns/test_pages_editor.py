@@ -92,6 +92,81 @@ def test_the_preview_is_filled_in_for_the_person_asked_for(campaign, people, mar
     assert marketer_client.get(url(campaign, "message") + "&as=nobody").context["shown"].unknown
 
 
+LANGUAGE = {"do": "add", "code": "de", "variant": "a"}
+
+
+def test_a_language_is_added_written_and_taken_away(campaign, people, marketer_client):
+    bar = f"/campaigns/{campaign.pk}/languages/"
+    there = marketer_client.post(bar, LANGUAGE).url
+    assert there == url(campaign, "message") + "&variant=a&language=de"
+    page = marketer_client.get(there)
+    assert "in German" in page.content.decode()
+    assert [tab.finished for tab in page.context["language_tabs"]] == [False]
+    assert "utm_source" not in page.context["form"].fields
+    assert any(
+        text == "German: Subject is missing"
+        for _, text in marketer_client.get(url(campaign, "review")).context["problems"]
+    )
+    typed = {"subject": "Frühling", "html": "<p>Los</p>"}
+    page = marketer_client.post(there, typed, headers=HTMX)
+    assert page.context["preview"].content["subject"] == "Frühling"
+    campaign.refresh_from_db()
+    assert campaign.content["languages"] == {"de": typed}
+    assert campaign.content["subject"] == "Spring sale"
+    marketer_client.post(url(campaign, "message"), {"subject": "Spring", "html": "<p>Go</p>"})
+    campaign.refresh_from_db()
+    assert (campaign.content["subject"], campaign.content["languages"]) == ("Spring", {"de": typed})
+    assert (
+        marketer_client.post(bar, {"do": "remove:de", "variant": "a"}).url == url(campaign, "message") + "&variant=a"
+    )
+    campaign.refresh_from_db()
+    assert campaign.content == {"subject": "Spring", "html": "<p>Go</p>"}
+
+
+@pytest.mark.parametrize("data", [{**LANGUAGE, "code": ""}, {**LANGUAGE, "code": "<b>"}, {**LANGUAGE, "variant": "q"}])
+def test_a_language_that_is_none_is_not_added(data, campaign, marketer_client):
+    response = marketer_client.post(f"/campaigns/{campaign.pk}/languages/", data)
+    assert response.status_code == 302
+    campaign.refresh_from_db()
+    assert "languages" not in campaign.content
+
+
+def test_a_mistake_in_a_language_is_said_beside_its_field(campaign, marketer_client):
+    there = marketer_client.post(f"/campaigns/{campaign.pk}/languages/", LANGUAGE).url
+    page = marketer_client.post(there, {"subject": "Hallo {{ oh"}, headers=HTMX)
+    mistakes = {field.name: mistake for field, mistake in page.context["fields"]}
+    assert "line 1" in mistakes["subject"]
+    page = marketer_client.get(url(campaign, "message"))
+    assert not any(mistake for _, mistake in page.context["fields"])
+
+
+def test_somebody_sees_and_tests_the_language_they_read(campaign, people, marketer, marketer_client):
+    told = {
+        "subject": "Hi",
+        "html": "<p>x</p>",
+        "languages": {"de": {"subject": "Hallo", "html": "<p>{{ first_name }}</p>"}},
+    }
+    actions.update_campaign(actor=marketer, campaign=campaign, content=told)
+    Profile.objects.filter(external_id="p3").update(language="de-CH")
+    page = marketer_client.get(url(campaign, "message") + "&as=p3")
+    assert "who gets German instead" in page.content.decode()
+    page = marketer_client.get(url(campaign, "message") + "&language=de&as=p3")
+    assert "As p3 would get it, in German." in page.content.decode()
+    mail = marketer_client.get(page.context["shown"].mail_url)
+    assert b"<p>Ana 3</p>" in mail.content
+    for language, subject in (("own", "Hallo"), ("", "Hi"), ("de", "Hallo")):
+        data = {"person": "p3", "language": language}
+        assert marketer_client.post(f"/campaigns/{campaign.pk}/test/", data).status_code == 302
+        assert SandboxMessage.objects.latest("pk").content["subject"] == f"[Test] {subject}"
+
+
+def test_parameters_of_links_are_kept_and_what_goes_without_saying_is_not(campaign, marketer_client):
+    data = {"subject": "Hi", "html": "<p>x</p>", "missing": "empty", "utm_source": "news"}
+    marketer_client.post(url(campaign, "message"), data)
+    campaign.refresh_from_db()
+    assert campaign.content == {"subject": "Hi", "html": "<p>x</p>", "utm_source": "news"}
+
+
 def test_a_test_goes_to_the_typed_address_and_leaves_no_trace(campaign, people, marketer_client):
     data = {"person": "p1", "address": "me@example.com"}
     assert marketer_client.post(f"/campaigns/{campaign.pk}/test/", data).status_code == 302

@@ -25,7 +25,9 @@ def _servers_on_loopback(settings):
 
 def messages(channel: Channel, addresses: list[str]) -> list[OutgoingMessage]:
     content = {
-        field.key: field.choices[0] if field.choices else WRITTEN.get(field.key, "Hello") for field in FIELDS[channel]
+        field.key: field.choices[0][0] if field.choices else WRITTEN.get(field.key, "Hello")
+        for field in FIELDS[channel]
+        if not field.setting
     }
     return [
         OutgoingMessage(profile_id=index, address=address, content=content, delivery_id=index)

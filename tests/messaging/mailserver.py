@@ -17,12 +17,22 @@ logging.getLogger("mail.log").setLevel(logging.WARNING)  # a line for each comma
 
 
 class Mailbox:
-    """aiosmtpd's handler. `refuse` maps a recipient to the answer it gets instead of 250."""
+    """aiosmtpd's handler. `refuse` maps a recipient to the answer it gets instead of 250.
 
-    def __init__(self) -> None:
+    With `pipelining` it says that it takes several commands at once, as nearly all servers do; it does anyhow.
+    """
+
+    def __init__(self, *, pipelining: bool = True) -> None:
+        self.pipelining = pipelining
         self.mails: list[tuple[str, EmailMessage]] = []
         self.refuse: dict[str, str] = {}
         self.on_mail: Callable[[int], None] = lambda number: None
+
+    async def handle_EHLO(
+        self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
+    ) -> list[str]:
+        session.host_name = hostname
+        return [*responses[:-1], *(["250-PIPELINING"] if self.pipelining else []), responses[-1]]
 
     async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list
@@ -48,8 +58,8 @@ class Mailbox:
 
 
 class MailServer:
-    def __init__(self) -> None:
-        self.mailbox = Mailbox()
+    def __init__(self, *, pipelining: bool = True) -> None:
+        self.mailbox = Mailbox(pipelining=pipelining)
         with socket.socket() as probe:  # the controller cannot be told to choose a port by itself
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]

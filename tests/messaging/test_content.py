@@ -112,3 +112,43 @@ def test_html_that_closes_nothing_takes_no_minutes(piece):
     with contextlib.suppress(TemplateError):
         render("email", {"subject": "x", "html": piece * 8000}, VALUES, Recipient(1, 2))
     assert time.monotonic() - started < 3
+
+
+PERSON = {"first_name": "Ana", "nickname": "", "age": None, "profile": {"language": ""}, "orders": 0, "vip": False}
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ first_name }}",
+        "{{ nickname | default: 'there' }}",
+        "{{ nobody | default: 'there' }}",
+        "{{ nobody | default: 'there' | upcase }}",
+        "{% if nobody %}x{% endif %}{% if nickname == blank %}y{% endif %}",
+        "{% unless age %}x{% endunless %}",
+        "{{ orders }} {{ vip }}",
+        "{% for x in nobody %}{{ x }}{% endfor %}",
+        "{% assign name = nobody | default: 'x' %}{{ name }}",
+    ],
+)
+def test_a_value_that_may_be_missing_fills_in_the_same_where_none_may(template):
+    assert fill(template, PERSON, strict=True) == fill(template, PERSON)
+
+
+@pytest.mark.parametrize(
+    ("template", "name"),
+    [
+        ("Hi {{ nickname }}", "nickname"),
+        ("Hi {{ nobody }}", "nobody"),
+        ("{{ age }}", "age"),
+        ("{{ profile.language }}", "profile.language"),
+        ("{{ nobody | upcase }}", "nobody"),
+        ("{{ nobody | append: '!' }}", "nobody"),
+        ("{{ nobody | plus: 1 }}", "nobody"),
+        ("{% if first_name %}{{ nickname }}{% endif %}", "nickname"),
+    ],
+)
+@pytest.mark.parametrize("html", [False, True])
+def test_a_value_that_must_not_be_missing_is_named(template, name, html):
+    with pytest.raises(TemplateError, match=f": {name} has no value"):
+        fill(template, PERSON, html=html, strict=True)
