@@ -11,9 +11,10 @@ class AutomationsConfig(AppConfig):
     def ready(self) -> None:
         from django.urls import reverse
 
-        from automations import moving, uses
+        from automations import moving, reported, uses
         from automations.models import Automation
         from retargeting.audiences import used
+        from retargeting.interactions import journeys
         from retargeting.profiles import erasure
         from retargeting.web import navigation, searching
 
@@ -27,6 +28,7 @@ class AutomationsConfig(AppConfig):
 
         used.register(uses.trees)
         erasure.register(moving.scrub)
+        journeys.register(reported.journeys_of)
         navigation.register(
             navigation.Entry("Reach people", "Automations", "automations", "route", order=20, count=current)
         )
