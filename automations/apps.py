@@ -11,8 +11,9 @@ class AutomationsConfig(AppConfig):
     def ready(self) -> None:
         from django.urls import reverse
 
-        from automations import moving, reported, uses
+        from automations import moving, reported, uses, webhooks
         from automations.models import Automation
+        from retargeting import clock
         from retargeting.audiences import used
         from retargeting.interactions import journeys
         from retargeting.profiles import erasure
@@ -27,6 +28,7 @@ class AutomationsConfig(AppConfig):
             return Automation.objects.filter(archived_at=None).count()
 
         used.register(uses.trees)
+        clock.every(1, webhooks.wake_due)
         erasure.register(moving.scrub)
         journeys.register(reported.journeys_of)
         navigation.register(
