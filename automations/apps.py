@@ -11,9 +11,11 @@ class AutomationsConfig(AppConfig):
     def ready(self) -> None:
         from django.urls import reverse
 
-        from automations import moving, uses
+        from automations import moving, reported, uses, webhooks
         from automations.models import Automation
+        from retargeting import clock
         from retargeting.audiences import used
+        from retargeting.interactions import journeys
         from retargeting.profiles import erasure
         from retargeting.web import navigation, searching
 
@@ -26,7 +28,9 @@ class AutomationsConfig(AppConfig):
             return Automation.objects.filter(archived_at=None).count()
 
         used.register(uses.trees)
+        clock.every(1, webhooks.wake_due)
         erasure.register(moving.scrub)
+        journeys.register(reported.journeys_of)
         navigation.register(
             navigation.Entry("Reach people", "Automations", "automations", "route", order=20, count=current)
         )

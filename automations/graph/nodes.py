@@ -51,7 +51,7 @@ class Message:
     """`content` may have gaps until the automation is published."""
 
     channel: Channel
-    content: Mapping[str, str]
+    content: Mapping[str, Any]
     priority: str = "normal"
 
 

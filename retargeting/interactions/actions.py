@@ -17,6 +17,7 @@ from retargeting.interactions.ingest import (
     record_custom_events,
     record_message_events,
 )
+from retargeting.interactions.journeys import with_journeys
 from retargeting.interactions.targets import Targets
 from retargeting.interactions.validation import Batch, digest_of, event_row, interaction_row, is_name
 from retargeting.profiles.erasure import hold_off_erasure
@@ -45,7 +46,11 @@ def accept_interactions(*, actor: Actor, items: Sequence[object]) -> Accepted:
     """Store message events from elsewhere: history of another tool, reports of apps. They close no address."""
     hold_off_erasure()
     batch = Batch(timezone.now(), _people(items), Targets(items))
-    return _store("interaction", items, batch, interaction_row, record_message_events)
+    return _store("interaction", items, batch, interaction_row, _record_reported)
+
+
+def _record_reported(rows: Iterable[MessageEventRow]) -> int:
+    return record_message_events(with_journeys(list(rows)))
 
 
 @transaction.atomic

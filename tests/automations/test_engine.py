@@ -18,6 +18,7 @@ from automations.models import Journey, Passage, StepTrouble, WebhookCall
 from automations.versions import published
 from retargeting.channels.models import ChannelConfig
 from retargeting.conditions.nodes import Interaction
+from retargeting.interactions.actions import accept_interactions
 from retargeting.interactions.models import MessageEvent
 from retargeting.messaging.actions import record_reaction
 from retargeting.messaging.models import Delivery
@@ -74,6 +75,21 @@ def test_events_of_messages_carry_their_journey(town):
     journey = Journey.objects.get()
     assert set(MessageEvent.objects.values_list("journey_id", flat=True)) == {journey.pk}
     assert Delivery.objects.get().journey_id == journey.pk
+
+
+def test_an_open_that_an_app_reports_counts_for_the_journey_it_belongs_to(town):
+    automation = town.automation(guide)
+    opener, other = town.people(2)
+    start = timezone.now()
+    town.enter(automation, opener, other)
+    town.move()
+    town.send()
+    item = {"id": "1", "profile": "p0", "event": "opened", "automation": automation.pk, "step": "first"}
+    assert accept_interactions(actor=None, items=[item]).accepted == 1
+    with time_machine.travel(start + timedelta(hours=2)):
+        town.move()
+        town.send()
+    assert [town.got(person) for person in (opener, other)] == [["first"], ["first", "again"]]
 
 
 def test_a_split_looks_at_this_journey_unless_told_otherwise(town):
