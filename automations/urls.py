@@ -1,4 +1,4 @@
-from django.urls import path, re_path
+from django.urls import path
 
 from automations.views import canvas, changing, lists, people, publishing, report
 
@@ -17,9 +17,8 @@ urlpatterns = [
     path("automations/<int:pk>/report/", report.show, name="automation-report"),
     path("automations/<int:pk>/people/", people.people, name="automation-people"),
     path("automations/<int:pk>/journeys/<int:journey>/", publishing.journey, name="automation-journey"),
-    re_path(
-        r"^automations/(?P<pk>\d{1,9})/(?P<verb>pause|resume|archive|unarchive)/$",
-        publishing.move,
-        name="automation-move",
+    *(
+        path(f"automations/<int:pk>/{verb}/", publishing.move, {"verb": verb}, name=f"automation-{verb}")
+        for verb in publishing.MOVES
     ),
 ]
