@@ -5,7 +5,7 @@ PORT ?= 8000
 # For the checks, which read the settings but no database.
 NO_DATABASE := DATABASE_URL=postgresql:/// SECRET_KEY=checks
 
-.PHONY: demo run test drill check format pins screenshots bench bench-small bench-large bench-ingest bench-send
+.PHONY: demo run test drill check format pins screenshots bench bench-small bench-large bench-ingest bench-send bench-journeys
 
 demo: .venv-base  ## the product with sample data
 	@exec $(BIN)/python manage.py up --demo --port $(PORT)
@@ -48,6 +48,9 @@ bench-ingest: .venv-bench  ## events through the API while they are folded and a
 
 bench-send: .venv-dev  ## campaigns through the sandbox, to a million people, through FCM and through SMTP
 	$(BIN)/python -m benchmarks.sending $(ARGS)
+
+bench-journeys: .venv-dev  ## half a million journeys through an automation, and five million that wait
+	$(BIN)/python -m benchmarks.journeys $(ARGS)
 
 pins: .venv-dev  ## compile requirements/*.txt anew from the .in files
 	$(BIN)/python -m pip install --quiet uv

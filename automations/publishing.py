@@ -16,6 +16,7 @@ from django.db.models import Count, F
 from django.utils import timezone
 
 from automations.actions import AutomationError, locked
+from automations.engine.snapshots import begin_reading
 from automations.graph import codec
 from automations.graph.nodes import Definition, Delay, ScheduleTrigger, SegmentTrigger
 from automations.models import (
@@ -120,6 +121,7 @@ def publish(
         earlier=[],
     )
     _begin_trigger(draft, definition, former)
+    begin_reading()
     said = _settle(automation, draft, definition, people, others, now)
     if reach_finished:
         said.append(f"{_reach_finished(automation, draft, definition, now):,} who had finished go on")

@@ -21,6 +21,7 @@ NEW = """
         OR NOT pg_visible_in_snapshot((transaction - %(old_offset)s)::text::xid8, %(seen)s::pg_snapshot)
     )
 """
+KINDS = ("custom", "message")
 NEVER_MOVED = 2**63 - 1
 
 
@@ -56,8 +57,14 @@ class Stretch:
         EventReading.objects.filter(kind=self.kind).update(seen=self.upper, xid_offset=self.offset)
 
 
+def begin_reading() -> None:
+    """What is accepted from now on is going to be read, though the engine looks later for the first time."""
+    for kind in KINDS:
+        next_stretch(kind)
+
+
 def next_stretch(kind: str) -> Stretch | None:
-    """What is to be read now; None the first time, when reading begins. Needs `locks.read_alone`."""
+    """What is to be read now, with `locks.read_alone`; None the first time, when reading begins."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_current_snapshot()::text, coalesce((SELECT xid_offset FROM interactions_indexstate), 0)"

@@ -30,22 +30,13 @@ def tell(profile, event: str, *, ago: int = 0, id: str = "", **properties: objec
     assert not accepted.errors
 
 
-@pytest.fixture
-def begun(town):
-    """Reading events has begun: what is accepted from now on is seen."""
-    reacting.read_events()
-    return town
-
-
 def running(town, **parts):
-    automation = town.automation({"trigger": ORDER, "steps": [delay("wait", 1, "day")], **parts})
-    reacting.read_events()
-    return automation
+    return town.automation({"trigger": ORDER, "steps": [delay("wait", 1, "day")], **parts})
 
 
-def test_an_event_with_the_right_properties_lets_its_person_in_once(begun):
-    automation = running(begun)
-    small, large, other = begun.people(3)
+def test_an_event_with_the_right_properties_lets_its_person_in_once(town):
+    automation = running(town)
+    small, large, other = town.people(3)
     tell(small, "ordered", value=10)
     tell(large, "ordered", value=99, id="same")
     tell(other, "visited", value=99)
@@ -54,25 +45,25 @@ def test_an_event_with_the_right_properties_lets_its_person_in_once(begun):
     tell(large, "ordered", value=99, id="same")
     tell(large, "ordered", value=80)
     reacting.read_events()
-    assert begun.at(automation) == {"p1": "wait"}
+    assert town.at(automation) == {"p1": "wait"}
     journey = Journey.objects.get()
     assert journey.entry == {"event": "ordered", "properties": {"value": 99}}
 
 
-def test_what_happened_before_the_start_lets_nobody_in_and_what_is_told_late_does(begun):
-    [early, late] = begun.people(2)
-    automation = running(begun)
+def test_what_happened_before_the_start_lets_nobody_in_and_what_is_told_late_does(town):
+    [early, late] = town.people(2)
+    automation = running(town)
     tell(early, "ordered", value=60, ago=3600)
     with time_machine.travel(timezone.now() + timedelta(hours=2)):
         tell(late, "ordered", value=60, ago=3600)
         reacting.read_events()
-    assert begun.at(automation) == {"p1": "wait"}
+    assert town.at(automation) == {"p1": "wait"}
 
 
-def test_each_value_of_the_key_has_a_journey_of_its_own(begun):
+def test_each_value_of_the_key_has_a_journey_of_its_own(town):
     trigger = {**ORDER, "key": "order", "reentry": {"rule": "never"}}
-    automation = running(begun, trigger=trigger, exits=[{"event": "cancelled"}])
-    [person] = begun.people(1)
+    automation = running(town, trigger=trigger, exits=[{"event": "cancelled"}])
+    [person] = town.people(1)
     for order in (1, 2, 2, 3):
         tell(person, "ordered", value=60, order=order)
     tell(person, "ordered", value=60)
@@ -95,21 +86,21 @@ def test_each_value_of_the_key_has_a_journey_of_its_own(begun):
         ({"rule": "after", "pause": {"amount": 3, "unit": "day"}}, 2),
     ],
 )
-def test_the_re_entry_rule_says_how_often_somebody_enters(begun, rule, entries):
-    running(begun, trigger={**ORDER, "reentry": rule}, steps=[push("hello")])
-    [person] = begun.people(1)
+def test_the_re_entry_rule_says_how_often_somebody_enters(town, rule, entries):
+    running(town, trigger={**ORDER, "reentry": rule}, steps=[push("hello")])
+    [person] = town.people(1)
     start = timezone.now()
     for days in (0, 2, 4):
         with time_machine.travel(start + timedelta(days=days, seconds=1), tick=False):
             tell(person, "ordered", value=60)
             reacting.read_events()
-            begun.move()
+            town.move()
     assert Journey.objects.count() == entries
 
 
-def test_nobody_enters_twice_at_a_time(begun):
-    running(begun, trigger={**ORDER, "reentry": {"rule": "always"}})
-    [person] = begun.people(1)
+def test_nobody_enters_twice_at_a_time(town):
+    running(town, trigger={**ORDER, "reentry": {"rule": "always"}})
+    [person] = town.people(1)
     tell(person, "ordered", value=60)
     tell(person, "ordered", value=61)
     reacting.read_events()
@@ -118,7 +109,7 @@ def test_nobody_enters_twice_at_a_time(begun):
     assert Journey.objects.get().entry["properties"]["value"] == 60
 
 
-def test_audience_cap_and_dates_hold_people_off(begun):
+def test_audience_cap_and_dates_hold_people_off(town):
     audience = {"kind": "attribute", "attribute": "vip", "operator": "is", "value": True}
     now = timezone.now()
     trigger = {
@@ -127,9 +118,9 @@ def test_audience_cap_and_dates_hold_people_off(begun):
         "cap": {"most": 2},
         "ends_at": (now + timedelta(days=1)).isoformat(),
     }
-    automation = running(begun, trigger=trigger)
-    [plain] = begun.people(1)
-    vips = begun.people(3, vip=True)
+    automation = running(town, trigger=trigger)
+    [plain] = town.people(1)
+    vips = town.people(3, vip=True)
     tell(plain, "ordered", value=60)
     tell(vips[0], "ordered", value=60)
     with time_machine.travel(now + timedelta(days=2)):
@@ -138,26 +129,26 @@ def test_audience_cap_and_dates_hold_people_off(begun):
     tell(vips[1], "ordered", value=60)
     tell(vips[2], "ordered", value=60)
     reacting.read_events()
-    assert begun.at(automation) == {"p1": "wait", "p2": "wait"}
+    assert town.at(automation) == {"p1": "wait", "p2": "wait"}
 
 
-def test_an_exit_event_ends_a_journey_at_once_and_not_one_that_began_later(begun):
+def test_an_exit_event_ends_a_journey_at_once_and_not_one_that_began_later(town):
     automation = running(
-        begun, exits=[{"event": "bought", "where": []}], trigger={**ORDER, "reentry": {"rule": "always"}}
+        town, exits=[{"event": "bought", "where": []}], trigger={**ORDER, "reentry": {"rule": "always"}}
     )
-    first, second = begun.people(2)
+    first, second = town.people(2)
     with time_machine.travel(timezone.now() + timedelta(minutes=1)):
         tell(first, "ordered", value=60)
         tell(second, "ordered", value=60)
         tell(first, "bought")
         tell(second, "bought", ago=30)
         reacting.read_events()
-    assert begun.at(automation) == {"p0": "exit_event", "p1": "wait"}
+    assert town.at(automation) == {"p0": "exit_event", "p1": "wait"}
 
 
-def test_what_happens_while_it_is_paused_counts(begun):
-    automation = running(begun, exits=[{"event": "bought"}])
-    [inside, outside] = begun.people(2)
+def test_what_happens_while_it_is_paused_counts(town):
+    automation = running(town, exits=[{"event": "bought"}])
+    [inside, outside] = town.people(2)
     tell(inside, "ordered", value=60)
     reacting.read_events()
     publishing.pause(actor=None, automation=automation)
@@ -165,22 +156,22 @@ def test_what_happens_while_it_is_paused_counts(begun):
     tell(outside, "ordered", value=60)
     reacting.read_events()
     publishing.resume(actor=None, automation=automation)
-    assert begun.at(automation) == {"p0": "exit_event"}
+    assert town.at(automation) == {"p0": "exit_event"}
 
 
-def test_a_goal_in_its_time_is_noted_also_of_who_is_held_out_or_through(begun):
+def test_a_goal_in_its_time_is_noted_also_of_who_is_held_out_or_through(town):
     goal = {"event": "bought", "within": {"amount": 2, "unit": "day"}}
-    automation = running(begun, goal=goal, holdout=50, steps=[push("a"), delay("wait", 1, "hour")])
-    people = begun.people(40)
+    automation = running(town, goal=goal, holdout=50, steps=[push("a"), delay("wait", 1, "hour")])
+    people = town.people(40)
     start = timezone.now()
     for person in people:
         tell(person, "ordered", value=60)
     reacting.read_events()
-    begun.move()
+    town.move()
     held_out = set(Journey.objects.filter(status=JourneyStatus.HELD_OUT).values_list("profile_id", flat=True))
     assert 8 < len(held_out) < 32
     with time_machine.travel(start + timedelta(hours=2)):
-        begun.move()
+        town.move()
         for person in people[:20]:
             tell(person, "bought")
         reacting.read_events()
@@ -193,103 +184,103 @@ def test_a_goal_in_its_time_is_noted_also_of_who_is_held_out_or_through(begun):
     assert set(automation.journeys.values_list("ending", flat=True)) == {"finished", "holdout"}
 
 
-def test_reaching_the_goal_ends_the_journey(begun):
+def test_reaching_the_goal_ends_the_journey(town):
     automation = running(
-        begun, goal={"event": "bought", "within": {"amount": 2, "unit": "day"}}, exits=[{"event": "bought"}]
+        town, goal={"event": "bought", "within": {"amount": 2, "unit": "day"}}, exits=[{"event": "bought"}]
     )
-    [person] = begun.people(1)
+    [person] = town.people(1)
     tell(person, "ordered", value=60)
     tell(person, "bought")
     reacting.read_events()
-    assert begun.at(automation) == {"p0": "goal"}
+    assert town.at(automation) == {"p0": "goal"}
 
 
-def test_a_wait_for_an_event_ends_when_it_comes(begun):
+def test_a_wait_for_an_event_ends_when_it_comes(town):
     wait = {"key": "paid", "type": "wait_until", "timeout": {"amount": 1, "unit": "day"}, "event": "paid"}
-    automation = running(begun, steps=[{**wait, "met": [push("thanks")], "timed_out": [push("remind")]}])
-    payer, debtor = begun.people(2)
+    automation = running(town, steps=[{**wait, "met": [push("thanks")], "timed_out": [push("remind")]}])
+    payer, debtor = town.people(2)
     start = timezone.now()
     tell(payer, "ordered", value=60)
     tell(debtor, "ordered", value=60)
     tell(payer, "paid")
     reacting.read_events()
-    begun.move()
-    assert begun.at(automation) == {"p0": "paid", "p1": "paid"}
+    town.move()
+    assert town.at(automation) == {"p0": "paid", "p1": "paid"}
     tell(payer, "paid")
     reacting.read_events()
-    begun.move()
-    begun.send()
-    assert begun.at(automation) == {"p0": "finished", "p1": "paid"}
-    assert begun.got(payer) == ["thanks"]
+    town.move()
+    town.send()
+    assert town.at(automation) == {"p0": "finished", "p1": "paid"}
+    assert town.got(payer) == ["thanks"]
     with time_machine.travel(start + timedelta(days=1, minutes=1)):
-        begun.move()
+        town.move()
     assert list(Passage.objects.filter(step="paid").values_list("way", flat=True)) == ["met", "timed_out"]
 
 
-def test_a_message_event_lets_people_in(begun):
-    source = begun.automation({"steps": [push("news")]})
+def test_a_message_event_lets_people_in(town):
+    source = town.automation({"steps": [push("news")]})
     opened = {"type": "message", "event": "opened", "target": {"type": "automation", "ids": [source.pk]}}
-    automation = running(begun, trigger=opened)
-    opener, other, robot = begun.people(3)
+    automation = running(town, trigger=opened)
+    opener, other, robot = town.people(3)
     for person in (opener, other, robot):
-        begun.enter(source, person)
+        town.enter(source, person)
     item = {"event": "opened", "automation": source.pk, "step": "news"}
     accept_interactions(actor=None, items=[{**item, "id": "1", "profile": "p0"}])
     accept_interactions(actor=None, items=[{**item, "id": "2", "profile": "p2", "machine": True}])
     reacting.read_events()
-    assert begun.at(automation) == {"p0": "wait"}
+    assert town.at(automation) == {"p0": "wait"}
 
 
-def test_a_segment_is_entered_and_left(begun):
+def test_a_segment_is_entered_and_left(town):
     audience = {"match": "all", "conditions": [
         {"kind": "attribute", "attribute": "vip", "operator": "is", "value": True}
     ]}  # fmt: skip
     segment = Segment.objects.create(name="VIP", audience=audience)
-    [inside] = begun.people(1, vip=True)
-    [later] = begun.people(1)
+    [inside] = town.people(1, vip=True)
+    [later] = town.people(1)
     trigger = {"type": "segment", "segment": segment.pk}
-    entering = begun.automation({"trigger": trigger, "steps": [delay("wait")]})
-    existing = begun.automation({"trigger": {**trigger, "existing": "enter"}, "steps": [delay("wait")]})
-    leaving = begun.automation({"trigger": {**trigger, "on": "leaves"}, "steps": [delay("wait")]})
+    entering = town.automation({"trigger": trigger, "steps": [delay("wait")]})
+    existing = town.automation({"trigger": {**trigger, "existing": "enter"}, "steps": [delay("wait")]})
+    leaving = town.automation({"trigger": {**trigger, "on": "leaves"}, "steps": [delay("wait")]})
     start = timezone.now()
     triggers.look()
-    assert [begun.at(each) for each in (entering, existing, leaving)] == [{}, {"p0": "wait"}, {}]
+    assert [town.at(each) for each in (entering, existing, leaving)] == [{}, {"p0": "wait"}, {}]
     inside.attributes, later.attributes = {}, {"vip": True}
     inside.save()
     later.save()
     with time_machine.travel(start + timedelta(minutes=1)):
         triggers.look()
         triggers.look()
-    assert begun.at(entering) == {"p1": "wait"}
-    assert begun.at(existing) == {"p0": "wait", "p1": "wait"}
-    assert begun.at(leaving) == {"p0": "wait"}
+    assert town.at(entering) == {"p1": "wait"}
+    assert town.at(existing) == {"p0": "wait", "p1": "wait"}
+    assert town.at(leaving) == {"p0": "wait"}
 
 
-def test_a_schedule_lets_its_audience_in_each_time(begun):
+def test_a_schedule_lets_its_audience_in_each_time(town):
     monday = datetime(2026, 3, 30, 9, tzinfo=UTC)
     repeat = {"every": "week", "weekdays": ["mon"]}
     trigger = {"type": "schedule", "at": monday.isoformat(), "repeat": repeat, "reentry": {"rule": "always"}}
     with time_machine.travel(monday - timedelta(hours=1), tick=False):
-        begun.people(2)
-        automation = begun.automation({"trigger": trigger, "steps": [push("news")]})
+        town.people(2)
+        automation = town.automation({"trigger": trigger, "steps": [push("news")]})
         assert triggers.look() == 0
     for days, entries in ((0, 2), (3, 2), (7, 4), (21, 6)):
         with time_machine.travel(monday + timedelta(days=days, minutes=1), tick=False):
             triggers.look()
             triggers.look()
-            begun.move()
+            town.move()
             assert automation.journeys.count() == entries
 
 
-def test_a_wait_for_a_condition_is_asked_again(begun, monkeypatch):
+def test_a_wait_for_a_condition_is_asked_again(town):
     vip = {"match": "all", "conditions": [{"kind": "attribute", "attribute": "vip", "operator": "is", "value": True}]}
     wait = {"key": "vip", "type": "wait_until", "timeout": {"amount": 1, "unit": "day"}, "condition": vip}
-    automation = begun.automation({"steps": [wait]})
-    [person, other] = begun.people(2)
-    begun.enter(automation, person, other)
-    begun.move()
+    automation = town.automation({"steps": [wait]})
+    [person, other] = town.people(2)
+    town.enter(automation, person, other)
+    town.move()
     person.attributes = {"vip": True}
     person.save()
     waits.look()
-    begun.move()
-    assert begun.at(automation) == {"p0": "finished", "p1": "vip"}
+    town.move()
+    assert town.at(automation) == {"p0": "finished", "p1": "vip"}
