@@ -40,10 +40,10 @@ def duration_words(duration: Duration) -> str:
 
 
 def condition_words(tree: Group | None) -> str:
-    """The sentence of a condition, without its full stop."""
+    """The sentence of a condition, from after "People who" to before its full stop."""
     if tree is None:
         return "nothing yet"
-    return str(sentence(tree, references.look_up(tree))).rstrip(".")
+    return str(sentence(tree, references.look_up(tree))).rstrip(".").removeprefix("People who ")
 
 
 def _node_words(node: Node) -> str:
@@ -66,7 +66,8 @@ def step_words(step: Step) -> str:
             what = event_words(event) if event else condition_words(condition)
             return f"Wait until: {what}; at most {duration_words(timeout)}"
         case Split(condition):
-            return f"Split: {condition_words(condition)}?"
+            said = condition_words(condition)
+            return f"{said[:1].upper()}{said[1:]}?" if condition else "Split: nothing yet"
         case MultiSplit(conditions):
             return f"Split {len(conditions) + 1} ways: the first that holds"
         case RandomSplit(weights):
@@ -92,7 +93,7 @@ def trigger_words(trigger: Trigger | None) -> str:
         case None:
             return "Nothing yet"
         case EventTrigger(event):
-            return event_words(event)
+            return event_words(event).removeprefix("did ")
         case MessageTrigger(event):
             return _node_words(event)
         case SegmentTrigger(segment, on):

@@ -230,7 +230,7 @@ class Canvas(View):
             "part": page.part,
             "trunk": canvas.trunk(page.definition, counted, page.problems, step["key"] if step else ""),
             "whole": numbers.of_whole(page.automation, period),
-            "trigger_title": trigger_words(page.definition.trigger).removeprefix("People who did "),
+            "trigger_title": trigger_words(page.definition.trigger),
             "entry": entry_words(page.definition),
             "goal": page.definition.goal,
             "exits": page.definition.exits,

@@ -92,11 +92,12 @@ SEGMENTS: dict[str, tuple[str, Tree]] = {
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A message `after` the trigger or the step before; `unless` names steps that, once opened, make it needless."""
+    """A message `after` the trigger or the step before; `unless` names a step that, once opened, makes it needless."""
 
     key: str
     name: str
     channel: Channel
+    text: str
     after: int
     appeal: float = 1.0
     unless: str = ""
@@ -104,10 +105,14 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class AutomationPlan:
+    """The goal of each is a purchase within so many days; where it `goal_ends`, who has bought leaves."""
+
     key: str
     name: str
     trigger: dict[str, Any]
     labels: tuple[str, ...]
+    goal_days: int
+    goal_ends: bool
     steps: tuple[Step, ...]
 
 
@@ -117,11 +122,21 @@ AUTOMATIONS = (
         "Welcome to Northlight",
         {"type": "event", "event": "signed_up"},
         ("onboarding",),
+        30,
+        False,
         (
-            Step("welcome", "Welcome mail", Channel.EMAIL, 10 * MINUTE, 1.9),
-            Step("welcome-again", "Welcome, once more", Channel.PUSH, 2 * DAY, 1.5, unless="welcome"),
-            Step("app-tour", "Tour of the app", Channel.IN_APP, 1 * DAY, 1.2),
-            Step("first-order", "10% off the first order", Channel.EMAIL, 4 * DAY, 1.4),
+            Step("welcome", "Welcome mail", Channel.EMAIL, "Good to have you here.", 10 * MINUTE, 1.9),
+            Step(
+                "welcome-again",
+                "Welcome, once more",
+                Channel.PUSH,
+                "Have a look around.",
+                2 * DAY,
+                1.5,
+                unless="welcome",
+            ),
+            Step("app-tour", "Tour of the app", Channel.IN_APP, "See what it can do in a minute.", 1 * DAY, 1.2),
+            Step("first-order", "10% off the first order", Channel.EMAIL, "It waits for you.", 4 * DAY, 1.4),
         ),
     ),
     AutomationPlan(
@@ -133,10 +148,28 @@ AUTOMATIONS = (
             "where": [{"property": "value", "operator": "at_least", "value": 25}],
         },
         ("promo",),
+        14,
+        True,
         (
-            Step("reminder", "Still in your cart", Channel.PUSH, 1 * HOUR, 1.8),
-            Step("cart-mail", "Your cart is waiting", Channel.EMAIL, 22 * HOUR, 1.6, unless="reminder"),
-            Step("last-call", "Free shipping until midnight", Channel.SMS, 2 * DAY, 1.5, unless="cart-mail"),
+            Step("reminder", "Still in your cart", Channel.PUSH, "Three clicks and it is yours.", 1 * HOUR, 1.8),
+            Step(
+                "cart-mail",
+                "Your cart is waiting",
+                Channel.EMAIL,
+                "We keep it for two more days.",
+                22 * HOUR,
+                1.6,
+                unless="reminder",
+            ),
+            Step(
+                "last-call",
+                "Free shipping until midnight",
+                Channel.SMS,
+                "Free shipping until midnight.",
+                2 * DAY,
+                1.5,
+                unless="cart-mail",
+            ),
         ),
     ),
     AutomationPlan(
@@ -144,10 +177,20 @@ AUTOMATIONS = (
         "Win back quiet customers",
         {"type": "segment", "segment": "dormant"},
         ("winback",),
+        30,
+        False,
         (
-            Step("miss-you", "We miss you", Channel.EMAIL, 1 * HOUR, 0.8),
-            Step("offer", "15% to come back", Channel.PUSH, 3 * DAY, 0.9, unless="miss-you"),
-            Step("why", "What could we do better?", Channel.EMAIL, 6 * DAY, 0.7),
+            Step("miss-you", "We miss you", Channel.EMAIL, "A lot has changed since you were here.", 1 * HOUR, 0.8),
+            Step(
+                "offer",
+                "15% to come back",
+                Channel.PUSH,
+                "On everything, for a week.",
+                3 * DAY,
+                0.9,
+                unless="miss-you",
+            ),
+            Step("why", "What could we do better?", Channel.EMAIL, "One question, ten seconds.", 6 * DAY, 0.7),
         ),
     ),
 )

@@ -24,6 +24,7 @@ class Journeys:
     messages: list[Message]
     who: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     step: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    entered: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     due: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     leaves_at: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     opened: Ints = field(init=False)
@@ -35,6 +36,7 @@ class Journeys:
         size = len(who)
         self.who = np.concatenate([self.who, who])
         self.step = np.concatenate([self.step, np.zeros(size, dtype=np.int64)])
+        self.entered = np.concatenate([self.entered, at])
         self.due = np.concatenate([self.due, at + self.plan.steps[0].after])
         self.leaves_at = np.concatenate([self.leaves_at, np.full(size, NEVER) if leaves_at is None else leaves_at])
         self.opened = np.concatenate([self.opened, np.full((size, len(self.plan.steps)), NEVER)])

@@ -10,12 +10,13 @@ import numpy as np
 from django.contrib.auth.hashers import make_password
 from django.db import connection, transaction
 
-from automations.models import Automation, AutomationStatus
+from automations.models import Automation
 from retargeting.accounts.models import Role, User
 from retargeting.audiences.models import Segment
 from retargeting.channels.models import ChannelConfig
 from retargeting.conditions import codec
 from retargeting.conditions.nodes import Channel
+from retargeting.demo import ways
 from retargeting.demo.campaigns import AHEAD, SENT
 from retargeting.demo.catalogue import ACCOUNTS, AUTHOR, AUTOMATIONS, LABELS, LISTS, SEGMENTS, SENDERS, AutomationPlan
 from retargeting.demo.copying import copy_rows
@@ -53,7 +54,7 @@ SET_UP_BEFORE = 5 * DAY
 TABLES = (
     "profiles_profile", "profiles_address", "profiles_listmember", "profiles_suppression",
     "orchestrations_orchestration", "messaging_delivery", "messaging_chunk", "accounts_activity",
-    "interactions_messageevent", "interactions_customevent",
+    "interactions_messageevent", "interactions_customevent", "automations_journey", "automations_passage",
 )  # fmt: skip
 
 
@@ -73,7 +74,11 @@ def load(*, size: int, seed: int, now: datetime) -> Loaded | None:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
         if Profile.objects.exists() or Orchestration.objects.exists():
             return None
-        loaded = _Loader(np.random.default_rng(seed), size, now).run()
+        loader = _Loader(np.random.default_rng(seed), size, now)
+        loaded = loader.run()
+    # Afterwards: what is in the database when an automation is published is history to it, and lets nobody in.
+    with transaction.atomic():
+        loader.begin_automations()
     # Outside: a planner that knows nothing of a million new rows is slow until autovacuum comes by.
     with connection.cursor() as cursor:
         cursor.execute(f"ANALYZE {', '.join(TABLES)}")
@@ -98,6 +103,7 @@ class _Loader:
         self._channels()
         self._lists(profile_ids)
         self._segments()
+        self.automation_ids: dict[str, int] = {}
         messages = self._automations(labels)
         shopping = go_shopping(self.rng, self.people, profile_ids, moment_of(self.now))
         record_custom_events(shopping.rows)
@@ -107,12 +113,13 @@ class _Loader:
         self._close_addresses(history, profile_ids)
         fill_outbox(teller.campaigns.values())
         self.diary.write()
+        self.shopping, self.profile_ids = shopping, profile_ids
         count = len(teller.campaigns)
         return Loaded(self.size, count, teller.deliveries, history.events_written, len(shopping.rows))
 
     def _tell(self, history: History, teller: Teller, shopping: Shopping, messages: dict[str, list[Message]]) -> None:
         """The history in order of time: before each campaign, what the automations have done since the last one."""
-        automations = Automations(history, shopping, messages)
+        automations = self.automations = Automations(history, shopping, messages)
         for plan in in_order(SENT):
             automations.advance(teller.moment(plan))
             history.write()
@@ -121,6 +128,14 @@ class _Loader:
         history.write()
         for plan in AHEAD:
             teller.create(plan)
+
+    def begin_automations(self) -> None:
+        """Publish them, with everybody where they are now."""
+        at = moment_of(self.began + 21 * HOUR)
+        for plan in AUTOMATIONS:
+            automation = Automation.objects.get(pk=self.automation_ids[plan.key])
+            version = ways.publish(plan, automation, self.users[AUTHOR], self.ids, at)
+            ways.write(self.automations.journeys[plan.key], version, self.profile_ids, self.shopping, self.now)
 
     def _profiles(self) -> Ints:
         """Profiles and addresses; returns the ids, in the order of the people."""
@@ -241,9 +256,9 @@ class _Loader:
         automation = Automation.objects.create(
             kind=Kind.AUTOMATION,
             name=plan.name,
-            status=AutomationStatus.RUNNING,
             created_by=self.users[AUTHOR],
         )
+        self.automation_ids[plan.key] = automation.pk
         Orchestration.objects.filter(pk=automation.pk).update(created_at=moment_of(at), updated_at=moment_of(at))
         automation.labels.set(labels[code] for code in plan.labels)
         steps = MessageStep.objects.bulk_create(

@@ -56,7 +56,7 @@ def test_the_example_of_the_guide(page, live_server, marketer_client, town: Town
     expect(page.locator(".step-card.is-current")).to_contain_text("Wait 4 days")
     add(page, 2, "Yes/no split")
     build_condition(page)
-    expect(page.locator(".step-card.is-current")).to_contain_text("opened")
+    expect(page.locator(".step-card.is-current")).to_contain_text("Opened")
     add(page, 4, "Push")
     write(page, "Last pieces left")
     page.get_by_role("link", name="Publish").click()

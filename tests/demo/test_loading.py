@@ -10,7 +10,10 @@ from django.db.models import Count, Max
 from django.utils import timezone
 from pyroaring import BitMap
 
-from automations.models import Automation
+from automations.graph import editing
+from automations.graph.codec import decode
+from automations.models import Automation, Journey
+from automations.readiness import problems
 from campaigns.models import Campaign, CampaignStatus, Run
 from retargeting.accounts.models import Activity, User
 from retargeting.audiences import references
@@ -241,3 +244,33 @@ def test_the_same_seed_gives_the_same_people_whenever_it_is():
     ]
     assert without_dates[0] == without_dates[1] != without_dates[2]
     assert first.addresses == second.addresses
+
+
+def test_people_wait_in_every_automation_and_go_on_later():
+    for automation in Automation.objects.all():
+        version = automation.versions.get(status="current")
+        waits = {step["key"] for step in editing.walk(version.definition["steps"]) if step["type"] == "delay"}
+        waiting = Journey.objects.filter(version=version, status="waiting")
+        assert set(waiting.values_list("step", flat=True)) <= waits
+        assert waiting.exists()
+        assert not waiting.filter(due_at__lt=NOW).exists()
+        assert not problems(automation.pk, decode(version.definition))
+
+
+def test_whoever_has_gone_on_has_passed_what_is_before():
+    [(short,)] = rows(
+        """
+        SELECT count(*) FROM automations_journey AS journey
+        WHERE (journey.status = 'completed' OR journey.step <> (
+            SELECT definition #>> '{steps,0,key}' FROM automations_version WHERE id = version_id
+        )) AND journey.status <> 'left' AND NOT EXISTS (
+            SELECT FROM automations_passage AS passage WHERE passage.journey_id = journey.id
+        )
+        """
+    )
+    assert short == 0
+    [(late,)] = rows(
+        "SELECT count(*) FROM automations_passage AS passage JOIN automations_journey AS journey"
+        " ON journey.id = journey_id WHERE passed_at < entered_at OR passed_at > coalesce(ended_at, now())"
+    )
+    assert late == 0

@@ -54,21 +54,22 @@ class Killer:
             self.written = written
             self.moments.pop(0), self.victims.pop(0), self.pauses.pop(0)
 
-    def _workers(self) -> list[psutil.Process]:
-        """They are the leaves of the cluster's tree."""
+    def _workers(self) -> list[tuple[float, int]]:
+        """(seconds worked, pid) of each: they are the leaves of the cluster's tree, and come and go."""
         found = []
         for process in self.workers.family():
             with contextlib.suppress(psutil.Error):
-                if not process.children() and process.cpu_times().user > 0:
-                    found.append(process)
+                worked = process.cpu_times().user
+                if not process.children() and worked > 0:
+                    found.append((worked, process.pid))
         return found
 
     def _a_worker(self) -> bool:
-        busiest = max(self._workers(), key=lambda process: process.cpu_times().user, default=None)
+        _, busiest = max(self._workers(), default=(0, None))
         if busiest is None:
             return False
         with contextlib.suppress(ProcessLookupError):
-            os.kill(busiest.pid, signal.SIGKILL)
+            os.kill(busiest, signal.SIGKILL)
         return True
 
     def _process(self, process: Process) -> Callable[[], bool]:
