@@ -66,8 +66,8 @@ def step_words(step: Step) -> str:
             what = event_words(event) if event else condition_words(condition)
             return f"Wait until: {what}; at most {duration_words(timeout)}"
         case Split(condition):
-            said = condition_words(condition)
-            return f"{said[:1].upper()}{said[1:]}?" if condition else "Split: nothing yet"
+            asked = condition_words(condition)
+            return f"{asked[:1].upper()}{asked[1:]}?" if condition else "Split: nothing yet"
         case MultiSplit(conditions):
             return f"Split {len(conditions) + 1} ways: the first that holds"
         case RandomSplit(weights):
