@@ -1,6 +1,6 @@
 from django.urls import path
 
-from automations.views import canvas, changing, lists, people, publishing, report
+from automations.views import canvas, changing, lists, people, publishing, report, simulation
 
 urlpatterns = [
     path("automations/", lists.AutomationList.as_view(), name="automations"),
@@ -14,6 +14,7 @@ urlpatterns = [
     path("automations/<int:pk>/stop/", publishing.Stop.as_view(), name="automation-stop"),
     path("automations/<int:pk>/discard/", publishing.Discard.as_view(), name="automation-discard"),
     path("automations/<int:pk>/duplicate/", publishing.duplicate, name="automation-duplicate"),
+    path("automations/<int:pk>/simulation/", simulation.show, name="automation-simulation"),
     path("automations/<int:pk>/report/", report.show, name="automation-report"),
     path("automations/<int:pk>/people/", people.people, name="automation-people"),
     path("automations/<int:pk>/journeys/<int:journey>/", publishing.journey, name="automation-journey"),

@@ -21,6 +21,7 @@ class Purpose(IntEnum):
     TEST = 3
     CONTROL_GROUP = 4
     RANDOM_SPLIT = 5
+    SIMULATION = 6
 
 
 def lots(ids: npt.NDArray[np.uint32], purpose: Purpose, seed: int) -> npt.NDArray[np.float64]:

@@ -13,13 +13,16 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 AXE = (settings.BASE_DIR / "tests/vendor/axe-core/axe.min.js").read_text()
 RULES = "{runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}"
 PAGES = ["home", "people", "person", "labels", "label", "label-create", "label-delete", "activity", "outbox"]
-PAGES += ["outbox-message", "automations", "automation", "automation-publish", "automation-report", "search"]
+PAGES += ["outbox-message", "automations", "automation", "automation-publish", "automation-report"]
+PAGES += ["automation-simulation", "search"]
 
 
 def address_of(name: str, world) -> str:
     arguments = {"person": world.person.pk, "outbox-message": world.mail.pk}
     arguments |= {"label": world.label.pk, "label-delete": world.label.pk}
-    arguments |= dict.fromkeys(["automation", "automation-publish", "automation-report"], world.automation.pk)
+    arguments |= {
+        name: world.automation.pk for name in PAGES if name.startswith("automation-") or name == "automation"
+    }
     return reverse(name, args=[arguments[name]] if name in arguments else []) + ("?q=a" if name == "search" else "")
 
 
