@@ -25,7 +25,7 @@ from retargeting.messaging import content
 from retargeting.messaging.models import Delivery, Priority
 from retargeting.messaging.recurring import RepeatError, check_repeat
 from retargeting.messaging.settling import Decision
-from retargeting.orchestrations.models import Label
+from retargeting.orchestrations.serializers import LabelsField
 from retargeting.profiles.models import CHANNEL_CHOICES
 
 MOST_YEARS_AHEAD = 5
@@ -40,15 +40,6 @@ class SendAtField(MomentField):
         if moment.year > timezone.now().year + MOST_YEARS_AHEAD:
             raise serializers.ValidationError(f"This is more than {MOST_YEARS_AHEAD} years away.")
         return moment
-
-
-class LabelsField(serializers.ListField):
-    """Labels by their codes; an unknown one is reported at its place in the list."""
-
-    child = serializers.SlugRelatedField(slug_field="code", queryset=Label.objects.all())
-
-    def to_representation(self, data: Any) -> list[str]:
-        return [label.code for label in data.all()]
 
 
 class RepeatField(serializers.JSONField):

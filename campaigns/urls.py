@@ -3,6 +3,7 @@ from django.urls import path
 from campaigns.views import (
     audience,
     breakdown,
+    comparison,
     deciding,
     editor,
     goals,
@@ -20,6 +21,8 @@ from campaigns.views import (
 urlpatterns = [
     path("campaigns/", lists.CampaignList.as_view(), name="campaigns"),
     path("campaigns/new/", lists.CampaignCreate.as_view(), name="campaign-create"),
+    path("campaigns/compare/", comparison.campaigns, name="campaigns-compare"),
+    path("labels/compare/", comparison.labels, name="labels-compare"),
     path("campaigns/labels/", lists.label_many, name="campaigns-label"),
     path("campaigns/<int:pk>/", editor.Editor.as_view(), name="campaign"),
     path("campaigns/<int:pk>/name/", editor.CampaignName.as_view(), name="campaign-name"),

@@ -10,6 +10,7 @@ api_urlpatterns = [
     path("", include("retargeting.channels.api")),
     path("", include("retargeting.audiences.api")),
     path("", include("campaigns.api")),
+    path("", include("automations.api")),
 ]
 
 urlpatterns = [
