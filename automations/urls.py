@@ -1,6 +1,6 @@
 from django.urls import path
 
-from automations.views import canvas, changing, lists, people, publishing, report, simulation
+from automations.views import canvas, changing, condition, lists, people, publishing, report, simulation
 
 urlpatterns = [
     path("automations/", lists.AutomationList.as_view(), name="automations"),
@@ -8,8 +8,8 @@ urlpatterns = [
     path("automations/<int:pk>/", canvas.Canvas.as_view(), name="automation"),
     path("automations/<int:pk>/name/", publishing.NameAndLabels.as_view(), name="automation-name"),
     path("automations/<int:pk>/change/", changing.change, name="automation-change"),
-    path("automations/<int:pk>/builder/", canvas.builder, name="automation-builder"),
-    path("automations/<int:pk>/preview/mail/", canvas.mail, name="automation-preview-mail"),
+    path("automations/<int:pk>/builder/", condition.builder, name="automation-builder"),
+    path("automations/<int:pk>/preview/mail/", condition.mail, name="automation-preview-mail"),
     path("automations/<int:pk>/publish/", publishing.Publish.as_view(), name="automation-publish"),
     path("automations/<int:pk>/stop/", publishing.Stop.as_view(), name="automation-stop"),
     path("automations/<int:pk>/discard/", publishing.Discard.as_view(), name="automation-discard"),

@@ -8,145 +8,39 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.views import View
-from django.views.decorators.clickjacking import xframe_options_sameorigin
-from django.views.decorators.http import require_POST, require_safe
 
 from automations import actions, canvas, numbers
 from automations.actions import AutomationError
-from automations.forms import NAME, ConditionForm, EndsForm, MessageStepForm, TriggerForm, step_form
-from automations.graph import codec, editing
+from automations.forms.steps import NAME, ConditionForm, MessageStepForm, step_form
+from automations.forms.whole import EndsForm, TriggerForm
+from automations.graph import editing
 from automations.graph.editing import JSON, Gone
-from automations.graph.nodes import Definition, Message
-from automations.models import Automation, Version
+from automations.graph.nodes import Message
 from automations.numbers import Period
-from automations.readiness import Problem, problems
-from automations.versions import current_of, draft_of
+from automations.views.page import ENDS, PERIODS, TRIGGER, Page
 from automations.whereabouts import where_is
 from automations.wording import entry_words, trigger_words
 from retargeting.accounts.permissions import actor_of
-from retargeting.audiences.builder.field import AudienceField, AudienceWidget, answer
 from retargeting.audiences.builder.panel import find_person
 from retargeting.audiences.builder.suggestions import suggestions
-from retargeting.conditions.encoding import encode
 from retargeting.conditions.errors import ConditionErrors
 from retargeting.conditions.nodes import Channel
 from retargeting.messaging.content import headline, language_choices, language_name
 from retargeting.messaging.languages import told_in
-from retargeting.messaging.mailframe import mail_response
 from retargeting.messaging.testing import preview
-from retargeting.web.access import can_write, check_writer
+from retargeting.web.access import check_writer
 from retargeting.web.confirming import go
 
-TRIGGER, ENDS = "trigger", "ends"
-"""What the panel shows beside steps. No key of a step is in its way: those two are asked for as `part`."""
-PERIODS = {"1": "last 24 hours", "7": "last 7 days", "30": "last 30 days", "365": "last year"}
-DEFAULT_PERIOD = "30"
 PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 MOST_ASKED = 3
 MOST_JOURNEYS = 10
 """Of one person, that the panel shows."""
-
-
-class Page:
-    """An automation with what somebody who opens it sees of it: the draft, or what runs."""
-
-    def __init__(self, request: HttpRequest, pk: int) -> None:
-        self.request = request
-        self.automation = get_object_or_404(Automation.objects.prefetch_related("labels"), pk=pk)
-        self.forget()
-
-    def forget(self) -> None:
-        """Read it anew, after a change."""
-        self.draft: Version | None = draft_of(self.automation)
-        self.current: Version | None = current_of(self.automation)
-        version = self.draft or self.current
-        self.json: JSON = version.definition if version else codec.encode(Definition())
-        self.definition = codec.decode(self.json)
-        self.problems: list[Problem] = problems(self.automation.pk, self.definition)
-
-    @property
-    def editable(self) -> bool:
-        return can_write(self.request.user) and self.automation.archived_at is None
-
-    @property
-    def step(self) -> JSON | None:
-        """The step that is asked for."""
-        try:
-            return editing.find(self.json, self.request.GET.get("step", ""))
-        except Gone:
-            return None
-
-    @property
-    def part(self) -> str:
-        asked = self.request.GET.get("part", "")
-        return asked if asked in {TRIGGER, ENDS} else ""
-
-    @property
-    def branch(self) -> str:
-        """Of a split by conditions, the branch whose condition is asked for."""
-        return self.request.GET.get("branch", "")
-
-    @property
-    def language(self) -> str:
-        asked = self.request.GET.get("language", "")
-        step = self.step or {}
-        return asked if asked in step.get("message", {}).get("languages", {}) else ""
-
-    @property
-    def period(self) -> str:
-        asked = self.request.GET.get("days", DEFAULT_PERIOD)
-        return asked if asked in PERIODS else DEFAULT_PERIOD
-
-    def url(self, **asked: str) -> str:
-        query = urlencode({name: value for name, value in asked.items() if value})
-        url = reverse("automation", args=[self.automation.pk])
-        return f"{url}?{query}" if query else url
-
-    # The condition that the panel's builder is about: of a split, a branch, a wait, or of who may enter.
-
-    @property
-    def tree(self) -> Any:
-        step = self.step
-        if self.part == TRIGGER:
-            return (self.json.get("trigger") or {}).get("audience")
-        if step is None:
-            return None
-        if self.branch:
-            found = [branch for branch in step.get("branches", []) if branch["key"] == self.branch]
-            return found[0].get("condition") if found else None
-        return step.get("condition")
-
-    def set_tree(self, definition: JSON, tree: Any) -> None:
-        if self.part == TRIGGER:
-            trigger = definition.get("trigger")
-            if trigger is None:
-                raise AutomationError("Choose what begins a journey first.")
-            trigger["audience"] = tree if tree["conditions"] else None
-            return
-        step = editing.find(definition, self.request.GET.get("step", ""))
-        if self.branch:
-            for branch in step["branches"]:
-                if branch["key"] == self.branch:
-                    branch["condition"] = tree
-            return
-        step["condition"] = tree if tree["conditions"] else None
-        if step["type"] == "wait_until" and tree["conditions"]:
-            step.pop("event", None)
-            step.pop("where", None)
-
-    def builder(self) -> AudienceField:
-        query = urlencode(
-            {name: self.request.GET[name] for name in ("step", "part", "branch") if name in self.request.GET}
-        )
-        url = f"{reverse('automation-builder', args=[self.automation.pk])}?{query}"
-        return ConditionForm(tree=self.tree, url=url, scope_allowed=self.part != TRIGGER).fields[NAME]  # type: ignore[return-value]
 
 
 class Canvas(View):
@@ -351,67 +245,3 @@ def whereabouts(page: Page) -> dict[str, Any]:
     found = where_is(person, page.automation)[:MOST_JOURNEYS] if person is not None else []
     titles = [(step.key, canvas.face(step)[0]) for step in page.definition.walk()]
     return {"who": words, "person": person, "journeys": found, "titles": titles}
-
-
-@require_POST
-def builder(request: HttpRequest, pk: int) -> HttpResponse:
-    """The builder of a condition anew, and what was finished of it is saved."""
-    page = Page(request, pk)
-    field = page.builder()
-    response = answer(request, field, NAME)
-    if page.editable:
-        response.write(_saved(request, page, field))
-    return response
-
-
-def _saved(request: HttpRequest, page: Page, field: AudienceField) -> str:
-    draft = AudienceWidget().value_from_datadict(request.POST, request.FILES, NAME)
-    if draft is not None:
-        # The button has been seen to; what is left is a tree like any other.
-        draft.operation = ""
-    refused = ""
-    try:
-        tree = field.clean(draft)
-    except ValidationError:
-        refused = "not saved: finish the condition"
-    else:
-        refused = _save_tree(request, page, tree)
-    page.forget()
-    view = Canvas()
-    view.request, view.shown = request, page
-    context = {**view.context(None), "refused_words": refused}
-    return render(request, "automations/saved.html", context).content.decode()
-
-
-def _save_tree(request: HttpRequest, page: Page, tree: Any) -> str:
-    """Returns what is to be said where it could not be saved."""
-    try:
-        actions.change_draft(
-            actor=actor_of(request),
-            automation=page.automation,
-            change=lambda definition: page.set_tree(definition, encode(tree)),
-            about=f"condition {request.GET.get('step', '')}{page.branch}",
-        )
-    except (AutomationError, Gone) as error:
-        return f"not saved: {error}"
-    except ConditionErrors as errors:
-        return f"not saved: {errors.errors[0].message}"
-    return ""
-
-
-@require_safe
-@xframe_options_sameorigin
-def mail(request: HttpRequest, pk: int) -> HttpResponse:
-    """The HTML of the mail of a step as saved, for a frame without rights."""
-    page = Page(request, pk)
-    step = page.step
-    if step is None or step["type"] != "message":
-        raise Http404("There is no such step any more.")
-    shown = preview(
-        channel=step["channel"],
-        content=step.get("message", {}),
-        profile=find_person(request.GET.get("as", "")),
-        campaign=page.automation.name,
-        language=page.language,
-    )
-    return mail_response(shown.content.get("html", ""))

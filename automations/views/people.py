@@ -14,7 +14,7 @@ from automations import canvas, numbers
 from automations.models import Automation, Journey, JourneyStatus
 from automations.numbers import Period, What
 from automations.versions import edited
-from automations.views.canvas import DEFAULT_PERIOD, PERIODS
+from automations.views.page import DEFAULT_PERIOD, PERIODS
 from retargeting.profiles.models import Profile
 from retargeting.web.lists import ListView
 

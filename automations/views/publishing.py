@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST
 
 from automations import actions, moving, publishing
 from automations.actions import AutomationError
-from automations.forms import LabelsForm
+from automations.forms.whole import LabelsForm
 from automations.graph import codec
 from automations.graph.nodes import Definition
 from automations.models import Automation, Journey

@@ -16,7 +16,7 @@ from automations.models import Automation
 from automations.numbers import Period
 from automations.report import Report, report
 from automations.versions import current_of
-from automations.views.canvas import DEFAULT_PERIOD, PERIODS
+from automations.views.page import DEFAULT_PERIOD, PERIODS
 from automations.wording import step_words
 from retargeting.web.charts import BarChart, Series
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import email
+from email.policy import default
+
 import pytest
 
 from retargeting.channels.adapter import OutgoingMessage, Result
 from retargeting.channels.models import ChannelConfig
-from retargeting.channels.smtp.provider import SmtpProvider
+from retargeting.channels.smtp.provider import SmtpProvider, compose
 from tests.messaging.mailserver import MailServer
 
 
@@ -83,3 +86,37 @@ def test_a_text_that_is_refused_is_final_and_the_next_goes_out(pipelining):
     ]
     assert not outcomes[3].attempted
     assert "spam" in outcomes[0].detail
+
+
+@pytest.mark.parametrize(
+    ("subject", "text", "html"),
+    [
+        ("Hello", "plain", ""),
+        ("Grüße für alle 😀", "Ünï\n" * 3, "<p>Grüße</p>"),
+        ("word " * 60, "x" * 2000, "<p>" + "ü" * 3000 + "</p>"),
+        ("長い件名" * 40, "a\r\nb\rc\n", "<p>\n</p>"),
+        ('"quoted", and (odd)', "", "<p>only this</p>"),
+    ],
+)
+@pytest.mark.parametrize("eight_bit", [True, False])
+@pytest.mark.parametrize(
+    "sender", ["Shop <shop@example.com>", '"Café, Zürich" <shop@example.com>', "shop@example.com"]
+)
+def test_a_mail_reads_as_it_was_written(subject, text, html, eight_bit, sender):
+    content = {"subject": subject, "text": text, "html": html}
+    headers = {"List-Unsubscribe": f"<https://shop.example/{'u' * 300}>"}
+    message = OutgoingMessage(profile_id=1, address="ana@example.com", content=content, headers=headers)
+    id, written = compose(message, sender, eight_bit=eight_bit)
+    assert all(len(line) <= 998 for line in written.split(b"\r\n"))
+    assert b"\n" not in written.replace(b"\r\n", b"")
+    assert eight_bit or written.isascii()
+    mail = email.message_from_bytes(written, policy=default)
+    assert not mail.defects
+    assert mail["Subject"] == " ".join(subject.split())
+    assert (mail["From"].addresses[0].addr_spec, mail["Message-ID"]) == ("shop@example.com", id)
+    assert mail["From"].addresses[0].display_name == sender.partition("<")[0].strip('" ') * ("<" in sender)
+    assert mail["List-Unsubscribe"] == headers["List-Unsubscribe"]
+    plain = mail.get_body(("plain",)).get_content()
+    assert plain.replace("\r\n", "\n").rstrip("\n") == text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n")
+    if html:
+        assert mail.get_body(("html",)).get_content().replace("\r\n", "\n").rstrip("\n") == html.rstrip("\n")
