@@ -1,4 +1,4 @@
-"""The report of a campaign by one trait of its deliveries: language, address domain, variant, provider.
+"""The report of a campaign by one trait of its deliveries: when sent, language, address domain, variant, provider.
 
 A slice is the people of one value, such as those who got variant B. It narrows every number of the report, the people
 behind it and the follow-up to them alike.
@@ -38,6 +38,11 @@ BY_PROVIDER = f"SELECT delivery.provider, {PEOPLE} {FROM} WHERE {SENT} GROUP BY 
 # Without deliveries that have no variant the index alone answers.
 BY_VARIANT = f"SELECT delivery.variant, {PEOPLE} {FROM} WHERE {SENT} AND delivery.variant <> '' GROUP BY 1"
 
+HOUR = "to_char(delivery.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:00')"
+BY_HOUR = f"SELECT {HOUR}, {PEOPLE} {FROM} WHERE {SENT} GROUP BY 1"
+MOST_HOURS = 48
+"""What took longer is shown by days."""
+
 Groups = Callable[[Campaign], Mapping[str, BitMap]]
 
 
@@ -45,7 +50,8 @@ Groups = Callable[[Campaign], Mapping[str, BitMap]]
 class Trait:
     """`groups` gives the people by value; `names` what values are called, where that is not what they are.
 
-    `channels` are those on which it says something; None: all. `fits` narrows that further.
+    `channels` are those on which it says something; None: all. `fits` narrows that further. Rows are `in_order` of the
+    value where that is one, else those of most people come first.
     """
 
     key: str
@@ -54,6 +60,7 @@ class Trait:
     groups: Groups
     names: Callable[[Campaign], Mapping[str, str]] = lambda campaign: {}
     channels: frozenset[Channel] | None = None
+    in_order: bool = False
     fits: Callable[[Campaign], bool] = lambda campaign: True
 
     def name_of(self, campaign: Campaign, value: str) -> str:
@@ -67,6 +74,17 @@ def _asked(query: str) -> Groups:
             return {value or "": bitmap_of_ids(ids_of_array(ids)) for value, ids in cursor.fetchall()}
 
     return groups
+
+
+def _by_time(campaign: Campaign) -> Mapping[str, BitMap]:
+    """By the hour in UTC at which it was sent, or by the day where that was for longer."""
+    hours = _asked(BY_HOUR)(campaign)
+    if len(hours) <= MOST_HOURS:
+        return hours
+    days: dict[str, BitMap] = {}
+    for hour, people in hours.items():
+        days[hour[:10]] = days.get(hour[:10], BitMap()) | people
+    return days
 
 
 def variant_names(campaign: Campaign) -> dict[str, str]:
@@ -91,6 +109,7 @@ TRAITS = {
             variant_names,
             fits=lambda campaign: bool(variant_names(campaign)),
         ),
+        Trait("sent_at", "Time of sending", "not known", _by_time, in_order=True),
         Trait("language", "Language", "not known", _asked(BY_LANGUAGE)),
         Trait("domain", "Address domain", "none", _asked(BY_DOMAIN), channels=frozenset({Channel.EMAIL})),
         Trait(
@@ -152,7 +171,8 @@ def breakdown(campaign: Campaign, trait: Trait, *, opens: Opens = Opens.HUMAN) -
         counts = {key: members.intersection_cardinality(people) for key, members in sets.items()}
         if counts["sent"]:
             rows.append(Row(value, names.get(value, value) or trait.unknown, counts))
-    return sorted(rows, key=lambda row: (-row.people["sent"], row.value))[:MOST_ROWS]
+    order = (lambda row: row.value) if trait.in_order else (lambda row: (-row.people["sent"], row.value))
+    return sorted(rows, key=order)[:MOST_ROWS]
 
 
 def slice_of(campaign: Campaign, key: str, value: str) -> Slice | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -11,6 +12,7 @@ from campaigns.health import findings
 from campaigns.report import Report
 from retargeting.audiences.engine import evaluate
 from retargeting.conditions import codec
+from retargeting.messaging.models import Delivery
 from retargeting.profiles.models import Address, Profile, ProfileList
 from tests.campaigns.test_pages_report import page, people, sent  # noqa: F401  # fixtures
 
@@ -67,6 +69,18 @@ def test_by_domain_capitals_do_not_matter_and_machines_can_be_counted(of_two_kin
     rows = rows_of(page(marketer_client, sent, "by/domain/", **{"as": "csv", "opens": "all"}))
     at = rows[0].index("opened")
     assert [(row[0], row[1], row[at]) for row in rows[1:]] == [("example.com", "6", "2"), ("other.example", "2", "1")]
+
+
+def test_by_the_time_of_sending_rows_are_in_their_order(sent, marketer_client, monkeypatch):  # noqa: F811
+    begin = datetime(2026, 5, 1, 22, 30, tzinfo=UTC)
+    for number, delivery in enumerate(Delivery.objects.filter(status="sent").order_by("pk")):
+        Delivery.objects.filter(pk=delivery.pk).update(updated_at=begin + timedelta(hours=number % 3))
+    rows = page(marketer_client, sent, "by/sent_at/").context["rows"]
+    hours = ["2026-05-01 22:00", "2026-05-01 23:00", "2026-05-02 00:00"]
+    assert [(row.name, row.people["sent"]) for row, _ in rows] == list(zip(hours, (3, 3, 2), strict=True))
+    monkeypatch.setattr("campaigns.breakdown.MOST_HOURS", 2)
+    rows = page(marketer_client, sent, "by/sent_at/").context["rows"]
+    assert [(row.name, row.people["sent"]) for row, _ in rows] == [("2026-05-01", 6), ("2026-05-02", 2)]
 
 
 def test_there_is_no_breakdown_by_anything_else(sent, marketer_client):  # noqa: F811
