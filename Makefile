@@ -5,7 +5,7 @@ PORT ?= 8000
 # For the checks, which read the settings but no database.
 NO_DATABASE := DATABASE_URL=postgresql:/// SECRET_KEY=checks
 
-.PHONY: demo run test drill check format pins screenshots bench bench-small bench-large bench-ingest bench-send bench-journeys
+.PHONY: demo run test drill drill-journeys check format pins screenshots bench bench-small bench-large bench-ingest bench-send bench-journeys
 
 demo: .venv-base  ## the product with sample data
 	@exec $(BIN)/python manage.py up --demo --port $(PORT)
@@ -18,6 +18,9 @@ test: .venv-dev  ## all tests, with a database of their own
 
 drill: .venv-dev  ## campaigns to 50,000 people, faulty providers, 20 times kill -9: twice or lost is nobody
 	@$(BIN)/python -m tests.drills.faults $(ARGS)
+
+drill-journeys: .venv-dev  ## 100,000 people through an automation, 20 times kill -9
+	@JOURNEYS_PEOPLE=100000 JOURNEYS_KILLS=20 $(BIN)/python -m pytest -q tests/drills/test_killed_journeys.py
 
 check: .venv-dev  ## style, types, imports, templates, migrations
 	$(BIN)/ruff check .
