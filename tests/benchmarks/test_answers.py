@@ -98,7 +98,7 @@ def test_everything_is_folded_and_indexed_as_the_migrations_say(world):
         (before,) = cursor.fetchone()
         dropped = drop_indexes(MESSAGE_EVENTS)
         cursor.execute("SELECT count(*) FROM pg_indexes WHERE tablename = %s", [MESSAGE_EVENTS])
-        assert (before, len(dropped), cursor.fetchone()[0]) == (5, 4, 1)
+        assert (before, len(dropped), cursor.fetchone()[0]) == (6, 5, 1)
         for index in dropped:
             cursor.execute(index.make)
 

@@ -30,7 +30,10 @@ def address(name: str, campaign: Campaign) -> str:
         "campaigns": [],
         "campaign-create": [],
         "campaigns-label": [],
+        "campaigns-compare": [],
+        "labels-compare": [],
         "campaign-people": [campaign.pk, "sent"],
+        "campaign-goal-people": [campaign.pk, "written_to"],
         "campaign-breakdown": [campaign.pk, "language"],
         "campaign-reach": [campaign.pk, "recipients"],
         "campaign-winner": [campaign.pk, "a"],
@@ -45,6 +48,10 @@ WRITES = {
     "campaign-archive", "campaign-unarchive", "campaign-follow-up", "campaign-variants", "campaign-winner",
     "campaign-undo", "campaign-retry",
 }  # fmt: skip
+
+
+COMPARED = {"campaign-trial-file", "campaign-lift-file", "campaign-goal-people"}
+"""Of what was compared: there is nothing of it where nothing was."""
 
 
 def test_a_visitor_is_sent_to_the_log_in(campaign):
@@ -84,7 +91,7 @@ def test_every_page_opens_in_every_state(status, campaign, marketer_client):
     set_status(campaign, status)
     for name in NAMES:
         response = marketer_client.get(address(name, campaign), follow=True)
-        assert response.status_code in {200, 204, 405}, name
+        assert response.status_code in {200, 204, 405} or (response.status_code == 404 and name in COMPARED), name
 
 
 @pytest.mark.parametrize("name", sorted(WRITES - {"campaign-create", "campaigns-label"}))

@@ -138,6 +138,11 @@ def assert_one_thing_differs(before: Person, found: Outlook) -> None:
     after, change = found.after, found.change
     assert after is not None
     differs = [name for name in Person.__dataclass_fields__ if getattr(before, name) != getattr(after, name)]
+    # For Python True is 1, but not for a condition.
+    if {key: type(value) for key, value in before.attributes.items()} != {
+        key: type(value) for key, value in after.attributes.items()
+    }:
+        differs = sorted({*differs, "attributes"})
     match change:
         case Events():
             [history] = differs

@@ -60,7 +60,7 @@ def test_partitions_have_every_index_of_the_table():
     record_message_events([message(datetime(2026, 4, 1, tzinfo=UTC))])
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_indexes WHERE tablename = 'interactions_messageevent_y2026m04'")
-        assert cursor.fetchone() == (5,)
+        assert cursor.fetchone() == (6,)
 
 
 @pytest.mark.django_db(transaction=True)
