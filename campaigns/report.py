@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time
+from zoneinfo import ZoneInfo
 
 from django.db.models import Count, Sum
 
@@ -14,6 +16,8 @@ from retargeting.audiences.engine import evaluate
 from retargeting.conditions.nodes import Group, Interaction, Match, Opens
 from retargeting.interactions import statistics
 from retargeting.messaging.models import Delivery, DeliveryStatus, SkipReason
+
+OVER_TIME = (Interaction.SENT, Interaction.OPENED, Interaction.CLICKED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +77,11 @@ def over_time(
     campaign: Campaign, *, time_zone: str, machines: bool = False
 ) -> list[tuple[datetime, Interaction, int]]:
     """Sent, opened and clicked by hour during the first two days of its life, by day after that."""
-    events = [Interaction.SENT, Interaction.OPENED, Interaction.CLICKED]
-    days = statistics.over_time(campaign.pk, events, unit="day", time_zone=time_zone, machines=machines)
-    if len({moment for moment, _, _ in days}) > 2:
-        return days
-    return statistics.over_time(campaign.pk, events, unit="hour", time_zone=time_zone, machines=machines)
+    hours = statistics.by_hour(campaign.pk, OVER_TIME, time_zone=time_zone, machines=machines)
+    zone, days = ZoneInfo(time_zone), Counter[tuple[datetime, Interaction]]()
+    for moment, event, number in hours:
+        midnight = datetime.combine(moment.astimezone(zone).date(), time.min, tzinfo=zone)
+        days[midnight, event] += number
+    if len({moment for moment, _ in days}) <= 2:
+        return hours
+    return [(moment, event, number) for (moment, event), number in days.items()]

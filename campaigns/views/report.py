@@ -24,7 +24,7 @@ from campaigns.outcomes import outcomes_of
 from campaigns.presence import presence
 from campaigns.progress import Progress
 from campaigns.querysets import sentences
-from campaigns.report import Report, over_time, report
+from campaigns.report import OVER_TIME, Report, over_time, report
 from campaigns.trial import Result, Trial, can_choose, trial
 from campaigns.variants import frozen
 from campaigns.views.goals import lift_context
@@ -188,8 +188,7 @@ def chart(campaign: Campaign, *, machines: bool) -> BarChart | None:
     numbers = {(moment, event): number for moment, event, number in rows}
     axis = _axis(moments[0], moments[-1], by_day)
     marks = [timezone.localtime(moment).strftime("%-d %b" if by_day else "%-Hh") for moment in axis]
-    shown = [event for event in (Interaction.SENT, Interaction.OPENED, Interaction.CLICKED)
-             if any((moment, event) in numbers for moment in axis)]  # fmt: skip
+    shown = [event for event in OVER_TIME if any((moment, event) in numbers for moment in axis)]
     series = [
         Series(str(event), [numbers.get((moment, event), 0) for moment in axis], f"series-{number}")
         for number, event in enumerate(shown, start=1)

@@ -46,19 +46,17 @@ def _totals(
     return found
 
 
-def over_time(
-    orchestration: int, events: Sequence[Interaction], *, unit: str, time_zone: str, machines: bool = False
+def by_hour(
+    orchestration: int, events: Sequence[Interaction], *, time_zone: str, machines: bool = False
 ) -> list[tuple[datetime, Interaction, int]]:
-    """(start of the hour or day in the zone, event, number of events), in order of time. `unit` is hour or day."""
-    if unit not in {"hour", "day"}:
-        raise ValueError(f"{unit!r} is no unit of a report")
+    """(start of the hour in the zone, event, number of events), in order of time."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT date_trunc(%s, occurred_at, %s), event, count(*) FROM interactions_messageevent
+            SELECT date_trunc('hour', occurred_at, %s), event, count(*) FROM interactions_messageevent
             WHERE orchestration_id = %s AND event = ANY(%s) AND (%s OR NOT machine)
             GROUP BY 1, 2 ORDER BY 1, 2
             """,
-            [unit, time_zone, orchestration, [EVENT_CODES[event] for event in events], machines],
+            [time_zone, orchestration, [EVENT_CODES[event] for event in events], machines],
         )
         return [(moment, EVENTS_BY_CODE[event], count) for moment, event, count in cursor.fetchall()]

@@ -7,11 +7,15 @@ import io
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.utils import timezone
 
 from campaigns.health import findings
 from campaigns.report import Report
 from retargeting.audiences.engine import evaluate
 from retargeting.conditions import codec
+from retargeting.conditions.nodes import Interaction
+from retargeting.interactions.ingest import record_message_events
+from retargeting.messaging.deliveries import event_rows
 from retargeting.messaging.models import Delivery
 from retargeting.profiles.models import Address, Profile, ProfileList
 from tests.campaigns.test_pages_report import page, people, sent  # noqa: F401  # fixtures
@@ -92,6 +96,31 @@ def test_the_file_of_deliveries_has_a_line_for_each_person_and_why(sent, markete
     assert rows[0][:6] == ["person", "address", "variant", "provider", "status", "reason"]
     assert len(rows) == 11
     assert sorted(row[0] for row in rows[1:] if row[4:6] == ["skipped", "no_address"]) == ["p8", "p9"]
+
+
+def test_the_file_of_outcomes_says_the_numbers_of_the_page(sent, marketer_client):  # noqa: F811
+    shown = page(marketer_client, sent, "")
+    rows = rows_of(page(marketer_client, sent, "file/"))
+    told = {row[0]: int(row[1]) for row in rows[1:]}
+    assert rows[0] == ["outcome", "people", "share of sent"]
+    assert told["matched"] == shown.context["report"].matched == 10
+    assert {outcome.label: number for outcome, number in shown.context["outcomes"]}.items() <= told.items()
+    assert told["skipped: no address"] == 2
+    assert told["no delivery"] == 0
+    assert ["opened", "2", "0.250000"] in rows
+
+
+def test_the_file_over_time_has_every_hour_and_by_day_every_day(sent, people, marketer_client):  # noqa: F811
+    rows = rows_of(page(marketer_client, sent, "over-time/file/"))
+    assert rows[0] == ["from", "sent", "opened", "clicked"]
+    assert [sum(int(row[column]) for row in rows[1:]) for column in (1, 2)] == [8, 2]
+    dispatch = sent.runs.get().dispatch
+    for days in (40, 3):
+        late = timezone.now() + timedelta(days=days)
+        record_message_events(event_rows(dispatch, Interaction.OPENED, [people[7].pk], at=late))
+    rows = rows_of(page(marketer_client, sent, "over-time/file/"))
+    assert [row[2] for row in rows[1:]] == ["2", "1", "1"]
+    assert all("T00:00:00" in row[0] for row in rows[1:])
 
 
 def test_the_breakdown_is_read_in_few_queries(of_two_kinds, sent, marketer_client, django_assert_max_num_queries):  # noqa: F811
