@@ -20,7 +20,7 @@ drill: .venv-dev  ## campaigns to 50,000 people, faulty providers, 20 times kill
 	@$(BIN)/python -m tests.drills.faults $(ARGS)
 
 drill-journeys: .venv-dev  ## 100,000 people through an automation, 20 times kill -9
-	@JOURNEYS_PEOPLE=100000 JOURNEYS_KILLS=20 $(BIN)/python -m pytest -q tests/drills/test_killed_journeys.py
+	@$(BIN)/python -m tests.drills.journeys $(ARGS)
 
 check: .venv-dev  ## style, types, imports, templates, migrations
 	$(BIN)/ruff check .

@@ -48,6 +48,25 @@ class Process:
             os.killpg(self.popen.pid, signal.SIGKILL)
         self.popen.wait()
 
+    def workers(self) -> list[tuple[float, int]]:
+        """(seconds worked, pid) of each: they are the leaves of the cluster's tree, and come and go."""
+        found = []
+        for process in self.family():
+            with contextlib.suppress(psutil.Error):
+                worked = process.cpu_times().user
+                if not process.children() and worked > 0:
+                    found.append((worked, process.pid))
+        return found
+
+    def kill_a_worker(self) -> bool:
+        """kill -9 of the one that has worked most; whether there is one."""
+        _, busiest = max(self.workers(), default=(0, None))
+        if busiest is None:
+            return False
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(busiest, signal.SIGKILL)
+        return True
+
     def family(self) -> list[psutil.Process]:
         with contextlib.suppress(psutil.NoSuchProcess):
             return psutil.Process(self.popen.pid).children(recursive=True)

@@ -8,21 +8,15 @@ lost, and every state is final. Ends with 1 if that is not so.
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
-from contextlib import ExitStack
-from pathlib import Path
 
 from retargeting.postgres import EmbeddedPostgres
+from tests.drills.database import own_database
 
 ENVIRONMENT = {
-    "SECRET_KEY": "drill",
-    "DJANGO_SETTINGS_MODULE": "retargeting.settings",
-    "LOG_LEVEL": "CRITICAL",
     "ALLOW_PRIVATE_ADDRESSES": "1",
     "RETARGETING_LEASE_SECONDS": "15",  # a batch whose provider never answers takes ten
     "RETARGETING_FIRST_RETRY_SECONDS": "1",
@@ -53,8 +47,6 @@ def load(people: int, channel: str, address: str) -> None:
 
 def drill(provider: str, *, people: int, kills: int, seed: int, server: EmbeddedPostgres) -> bool:
     """Whether it came out as it must; says how."""
-    from django.core.management import call_command
-
     from campaigns.actions import create_campaign
     from campaigns.moves import launch
     from retargeting.channels.models import ChannelConfig
@@ -65,7 +57,6 @@ def drill(provider: str, *, people: int, kills: int, seed: int, server: Embedded
     from tests.drills.processes import Process, running
 
     case, ledger = CASES[provider], Ledger(people, seed)
-    call_command("migrate", verbosity=0)
     with case.running(ledger) as (settings, address):
         load(people, case.channel, address)
         ChannelConfig.objects.update_or_create(channel=case.channel, defaults=settings)
@@ -122,7 +113,6 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=int(time.time()) % 100_000, help="draws faults and kills again")
     options = parser.parse_args()
-    os.environ.update(ENVIRONMENT)
     if len(options.providers) > 1:  # each with a process and a database of its own
         rest = [f"--{name}={getattr(options, name)}" for name in ("people", "kills", "seed")]
         print(f"Seed {options.seed}", flush=True)
@@ -131,16 +121,7 @@ def main() -> None:
             for name in options.providers
         ]
         sys.exit(any(part.returncode for part in parts))
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
-        server = EmbeddedPostgres(folder / "postgres")
-        os.environ["DATABASE_URL"] = server.start()
-        os.environ["RETARGETING_DATA"] = str(folder)
-        stack.callback(server.remove)
-        stack.callback(server.release)
-        import django
-
-        django.setup()
+    with own_database(**ENVIRONMENT) as server:
         fine = drill(
             options.providers[0], people=options.people, kills=options.kills, seed=options.seed, server=server
         )

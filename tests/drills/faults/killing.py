@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import random
-import signal
 import time
 from collections import Counter
 from collections.abc import Callable
 
-import psutil
-
-from retargeting.postgres import EmbeddedPostgres, EmbeddedPostgresError
+from retargeting.postgres import EmbeddedPostgres
+from tests.drills.database import kill_database
 from tests.drills.processes import Process
 
 VICTIMS = {"a worker": 8, "the cluster": 4, "the database": 6, "the clock": 2}
@@ -36,7 +32,7 @@ class Killer:
         self.done: Counter[str] = Counter()
         self.written = 0
         self._ways: dict[str, Callable[[], bool]] = {
-            "a worker": self._a_worker,
+            "a worker": workers.kill_a_worker,
             "the cluster": self._process(workers),
             "the clock": self._process(clock),
             "the database": self._the_database,
@@ -46,31 +42,13 @@ class Killer:
         """So many deliveries are written by now."""
         for process in (self.workers, self.clock):
             process.keep()
-        if not self.moments or written < self.moments[0] or written == self.written or not self._workers():
+        if not self.moments or written < self.moments[0] or written == self.written or not self.workers.workers():
             return
         time.sleep(self.pauses[0])
         if self._ways[self.victims[0]]():
             self.done[self.victims[0]] += 1
             self.written = written
             self.moments.pop(0), self.victims.pop(0), self.pauses.pop(0)
-
-    def _workers(self) -> list[tuple[float, int]]:
-        """(seconds worked, pid) of each: they are the leaves of the cluster's tree, and come and go."""
-        found = []
-        for process in self.workers.family():
-            with contextlib.suppress(psutil.Error):
-                worked = process.cpu_times().user
-                if not process.children() and worked > 0:
-                    found.append((worked, process.pid))
-        return found
-
-    def _a_worker(self) -> bool:
-        _, busiest = max(self._workers(), default=(0, None))
-        if busiest is None:
-            return False
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(busiest, signal.SIGKILL)
-        return True
 
     def _process(self, process: Process) -> Callable[[], bool]:
         def kill() -> bool:
@@ -80,16 +58,5 @@ class Killer:
         return kill
 
     def _the_database(self) -> bool:
-        note = self.server.home / "data" / "postmaster.pid"
-        postmaster = psutil.Process(int(note.read_text().split()[0]))
-        for process in (postmaster, *postmaster.children(recursive=True)):
-            with contextlib.suppress(psutil.Error):
-                process.kill()
-        deadline = time.monotonic() + 60
-        while True:
-            # What was killed needs a moment to be gone: until then it still counts as running.
-            with contextlib.suppress(EmbeddedPostgresError):
-                if self.server.revive():
-                    return True
-            assert time.monotonic() < deadline, "PostgreSQL does not start again"
-            time.sleep(0.2)
+        kill_database(self.server)
+        return True
