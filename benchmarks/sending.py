@@ -2,7 +2,8 @@
 
 Starts the product's own workers, clock and index on an embedded PostgreSQL of their own, fills it with people,
 launches a campaign to all of them, and measures from there to the last `sent` that is recorded. Then sends to some of
-them again in this process, to tell where the time goes. All cases together write `results/sending.md`.
+them again in this process, to tell where the time goes, and asks for the pages of its report after half of the people
+opened it and a tenth clicked. All cases together write `results/sending.md`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from multiprocessing import get_context
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import psutil
@@ -35,6 +37,9 @@ from benchmarks.run import RESULTS
 
 PART = 50_000
 SPLIT_OVER = 50_000
+PAGES = {"report": "report/", "by domain": "report/by/domain/", "by time of sending": "report/by/sent_at/",
+         "deliveries": "report/deliveries/", "people who opened": "report/people/opened/"}  # fmt: skip
+ASKED = 5
 PARTS = ("audience", "claim", "people", "render", "provider", "record")
 WORKERS = 2
 CONTENT = {
@@ -63,6 +68,7 @@ class Figures:
     sent: int = 0
     memory: list[int] = field(default_factory=list)
     split: dict[str, float] = field(default_factory=dict)
+    pages: dict[str, float] = field(default_factory=dict)
 
     @property
     def rate(self) -> float:
@@ -236,12 +242,47 @@ def split(case: Case, people: int) -> dict[str, float]:
     return {name: value * 1e6 for name, value in parts.items()}
 
 
+def pages(case: Case) -> dict[str, float]:
+    """Seconds for each page about the campaign that was measured, the median of a few."""
+    from django.contrib.auth import get_user_model
+    from django.core.management import call_command
+    from django.test import Client
+
+    from campaigns.models import Campaign
+    from retargeting.conditions.nodes import Interaction
+    from retargeting.interactions.ingest import record_message_events
+    from retargeting.messaging.deliveries import event_rows
+
+    campaign = Campaign.objects.get(name=case.name)
+    dispatch = campaign.runs.get().dispatch
+    everybody = list(dispatch.deliveries.values_list("profile_id", flat=True))
+    for event, each in ((Interaction.OPENED, 2), (Interaction.CLICKED, 10)):
+        for first in range(0, len(everybody), PART * each):
+            record_message_events(event_rows(dispatch, event, everybody[first : first + PART * each : each]))
+    call_command("fold_events", verbosity=0)
+    reader = get_user_model().objects.create_superuser("reader")
+    client = Client(SERVER_NAME="localhost")
+    client.force_login(reader)
+    return {name: _median_of(client, f"/campaigns/{campaign.pk}/{path}") for name, path in PAGES.items()}
+
+
+def _median_of(client: Any, address: str) -> float:
+    taken = []
+    for _ in range(ASKED):
+        began = time.perf_counter()
+        answer = client.get(address)
+        taken.append(time.perf_counter() - began)
+        assert answer.status_code == 200, f"{address}: {answer.status_code}"
+    return median(taken)
+
+
 def show(case: Case, figures: Figures) -> None:
     reached = "reached" if figures.rate >= case.goal else "NOT reached"
     print(f"{case.name}: {figures.sent:,} in {figures.seconds:.1f} s, {figures.rate:,.0f} a second")
     print(f"  goal of {case.goal:,} a second {reached}; the audience took {figures.preparing:.1f} s of it")
     early, late = figures.early_and_late
     print(f"  memory of all processes: {early / 1e6:,.0f} MB in the first quarter, {late / 1e6:,.0f} MB in the last")
+    print("  pages, s: " + ", ".join(f"{name} {value:.2f}" for name, value in figures.pages.items()))
     print("  one worker, µs a message: " + ", ".join(f"{name} {value:.1f}" for name, value in figures.split.items()))
 
 
@@ -269,6 +310,10 @@ def page(results: dict[str, Figures]) -> str:
     for name, figures in results.items():
         cells = (f"{figures.split[part]:.1f}" for part in parts)
         lines.append(f"| {CASES[name].name} | {' | '.join(cells)} |")
+    lines += ["", f"Pages about it afterwards, in seconds, the median of {ASKED}:", ""]
+    lines += [f"| | {' | '.join(PAGES)} |", "|---|" + "---:|" * len(PAGES)]
+    for name, figures in results.items():
+        lines.append(f"| {CASES[name].name} | {' | '.join(f'{figures.pages[page]:.2f}' for page in PAGES)} |")
     return "\n".join([*lines, ""])
 
 
@@ -291,6 +336,7 @@ def run(name: str, people: int | None) -> Figures:
         with case.serve() as settings:
             ChannelConfig.objects.update_or_create(channel=case.channel, defaults=settings)
             figures = measure(case, people)
+            figures.pages = pages(case)
             figures.split = split(case, people)
     return figures
 
