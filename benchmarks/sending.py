@@ -37,7 +37,7 @@ from benchmarks.run import RESULTS
 
 PART = 50_000
 SPLIT_OVER = 50_000
-PAGES = {"report": "report/", "by domain": "report/by/domain/", "by time of sending": "report/by/sent_at/",
+PAGES = {"report": "report/", "by language": "report/by/language/", "by time of sending": "report/by/sent_at/",
          "deliveries": "report/deliveries/", "people who opened": "report/people/opened/"}  # fmt: skip
 ASKED = 5
 PARTS = ("audience", "claim", "people", "render", "provider", "record")
