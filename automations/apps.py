@@ -12,10 +12,12 @@ class AutomationsConfig(AppConfig):
         from django.urls import reverse
 
         from automations import moving, reported, uses, webhooks
+        from automations.engine.entries import properties_of
         from automations.models import Automation
         from retargeting import clock
         from retargeting.audiences import used
         from retargeting.interactions import journeys
+        from retargeting.messaging import journeys as journeys_of_messages
         from retargeting.profiles import erasure
         from retargeting.web import navigation, searching
 
@@ -29,6 +31,7 @@ class AutomationsConfig(AppConfig):
 
         used.register(uses.trees)
         clock.every(1, webhooks.wake_due)
+        journeys_of_messages.register(properties_of)
         erasure.register(moving.scrub)
         journeys.register(reported.journeys_of)
         navigation.register(

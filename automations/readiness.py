@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from automations.graph.flow import flow_of
 from automations.graph.nodes import (
+    ApiTrigger,
     Definition,
     Delay,
     EventTrigger,
@@ -24,7 +25,7 @@ from automations.graph.nodes import (
 from retargeting.audiences import references
 from retargeting.audiences.references import walk
 from retargeting.conditions.errors import ConditionErrors
-from retargeting.conditions.nodes import Group, Match, MessageCondition, SegmentCondition, StepTarget
+from retargeting.conditions.nodes import EntryCondition, Group, Match, MessageCondition, SegmentCondition, StepTarget
 from retargeting.messaging import content
 
 TRIGGER, GOAL = "trigger", "goal"
@@ -51,6 +52,8 @@ def problems(automation: int, definition: Definition) -> list[Problem]:
         found.append(Problem("There is no step yet: add the first one."))
     for step in definition.walk():
         found += _of_step(step)
+    if definition.trigger is not None and not isinstance(definition.trigger, EventTrigger | ApiTrigger):
+        found += _without_entry(definition)
     return [*found, *_without_delay(automation, definition)]
 
 
@@ -138,9 +141,18 @@ def _without_delay(automation: int, definition: Definition) -> Iterator[Problem]
                 fresh[following] |= after
 
 
+def _without_entry(definition: Definition) -> Iterator[Problem]:
+    for step in definition.walk():
+        if any(isinstance(node, EntryCondition) for tree in _trees(step) for _, node in walk(tree)):
+            yield Problem(
+                "It asks about the entry event, and what begins a journey here has no properties.",
+                step.key, field="condition",
+            )  # fmt: skip
+
+
 def _trees(step: Step) -> list[Group]:
     match step.action:
-        case Split(condition):
+        case Split(condition) | WaitUntil(_, _, condition):
             conditions: tuple[Group | None, ...] = (condition,)
         case MultiSplit(conditions):
             pass

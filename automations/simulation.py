@@ -11,9 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from zlib import crc32
 
+from django.utils import timezone
 from pyroaring import BitMap
 
 from automations.engine.asking import sees_this_journey
+from automations.engine.entries import people_who_fit
 from automations.graph.nodes import (
     MET,
     NO,
@@ -22,6 +24,7 @@ from automations.graph.nodes import (
     YES,
     Branch,
     Definition,
+    EventTrigger,
     Exit,
     Message,
     MultiSplit,
@@ -40,6 +43,8 @@ from retargeting.conditions.nodes import (
     Channel,
     Count,
     CountSince,
+    EntryCondition,
+    EventCondition,
     Group,
     Interaction,
     Match,
@@ -144,7 +149,8 @@ def simulate(
 ) -> Simulation:
     """Send the people through; with exactly one of them `path` tells the way. Raises ConditionErrors."""
     found = Simulation(audience or len(people), people)
-    run = _Run(automation, shares, found, alone=len(people) == 1)
+    event = definition.trigger.event if isinstance(definition.trigger, EventTrigger) else None
+    run = _Run(automation, event, shares, found, alone=len(people) == 1)
     found.finished = run.through(definition.steps, people)
     return found
 
@@ -152,6 +158,7 @@ def simulate(
 @dataclass(slots=True)
 class _Run:
     automation: int
+    trigger: EventCondition | None
     shares: Mapping[str, Shares]
     found: Simulation
     alone: bool
@@ -259,6 +266,8 @@ class _Run:
         return _at_least(parts, node.at_least or 1)
 
     def leaf(self, node: Node, people: BitMap) -> BitMap:
+        if isinstance(node, EntryCondition):
+            return people_who_fit(people, node, self.trigger, timezone.now())
         if not sees_this_journey(node, self.automation):
             return evaluate(Group(Match.ALL, (node,))).members
         assert isinstance(node, MessageCondition)

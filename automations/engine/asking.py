@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from automations.engine.batch import Batch, Mask, Rows
 from automations.engine.deciding import Trouble
+from automations.engine.entries import mask
 from automations.engine.occurrences import Occurrences
 from automations.graph.nodes import ClockTime
 from automations.timing import next_clock_time
@@ -24,7 +25,16 @@ from retargeting.audiences import references
 from retargeting.audiences.engine import evaluate
 from retargeting.channels.registry import config_of
 from retargeting.conditions.errors import ConditionErrors
-from retargeting.conditions.nodes import Channel, Group, Match, MessageCondition, Node, Scope, StepTarget
+from retargeting.conditions.nodes import (
+    Channel,
+    EntryCondition,
+    Group,
+    Match,
+    MessageCondition,
+    Node,
+    Scope,
+    StepTarget,
+)
 from retargeting.conditions.operators import CHANNELS
 from retargeting.messaging.draws import Purpose, lots
 from retargeting.messaging.zones import people_by_zone, zone_of
@@ -85,7 +95,9 @@ class _Tree:
             node for node in nodes if isinstance(node, MessageCondition) and sees_this_journey(node, batch.automation)
         ]
         leaves = [
-            node for node in nodes if not isinstance(node, Group) and not sees_this_journey(node, batch.automation)
+            node
+            for node in nodes
+            if not isinstance(node, Group | EntryCondition) and not sees_this_journey(node, batch.automation)
         ]
         # By the node itself, since for Python 1, 1.0 and True are one and the same key.
         self.masks: dict[int, Mask] = {}
@@ -96,6 +108,7 @@ class _Tree:
         if own:
             occurrences = Occurrences(batch, own)
             self.masks |= {id(node): occurrences.mask(node) for node in own}
+        self.masks |= {id(node): mask(batch, node) for node in nodes if isinstance(node, EntryCondition)}
 
     def visit(self, node: Node) -> Mask:
         if not isinstance(node, Group):

@@ -141,9 +141,11 @@ class WaitForm(StepForm, EventMixin):
 class ConditionForm(forms.Form):
     """The condition of a split, of a branch, of a wait, or of who may enter."""
 
-    def __init__(self, data: Any = None, *, tree: Any, url: str, scope_allowed: bool) -> None:
+    def __init__(self, data: Any = None, *, tree: Any, url: str, in_automation: bool, entry_event: str = "") -> None:
         super().__init__(data, initial={NAME: tree})
-        self.fields[NAME] = AudienceField(url=url, scope_allowed=scope_allowed, label="Condition")
+        self.fields[NAME] = AudienceField(
+            url=url, in_automation=in_automation, entry_event=entry_event, label="Condition"
+        )
 
 
 class BranchesForm(StepForm):

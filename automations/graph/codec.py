@@ -132,7 +132,7 @@ class _DefinitionReader(StepReader):
         )
         if starts_at is not None and ends_at is not None and starts_at >= ends_at:
             self.refuse(f"{path}/ends_at", "It ends before it starts.")
-        audience = self.tree(fields.get("audience"), f"{path}/audience", scope_allowed=False)
+        audience = self.tree(fields.get("audience"), f"{path}/audience", in_automation=False)
         cap = self.cap(fields.get("cap"), f"{path}/cap")
         return Entry(audience, reentry, pause, str(key or ""), cap, starts_at, ends_at)
 

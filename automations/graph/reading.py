@@ -20,12 +20,12 @@ MOST_ATTRIBUTES = 50
 class GraphReader(Reader):
     """Collects the mistakes of one definition, those inside its trees included."""
 
-    def tree(self, data: object, path: str, *, scope_allowed: bool = True) -> Group | None:
+    def tree(self, data: object, path: str, *, in_automation: bool = True) -> Group | None:
         """A tree of conditions; null is one that is not built yet."""
         if data is None:
             return None
         try:
-            return codec.decode(data, path=path, scope_allowed=scope_allowed)
+            return codec.decode(data, path=path, in_automation=in_automation)
         except ConditionErrors as errors:
             for error in errors.errors:
                 self.refuse(error.path, error.message)

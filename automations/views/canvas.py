@@ -17,7 +17,7 @@ from django.views import View
 
 from automations import actions, canvas, numbers
 from automations.actions import AutomationError
-from automations.forms.steps import NAME, ConditionForm, MessageStepForm, step_form
+from automations.forms.steps import NAME, MessageStepForm, step_form
 from automations.forms.whole import EndsForm, TriggerForm
 from automations.graph import editing
 from automations.graph.editing import JSON, Gone
@@ -181,10 +181,7 @@ class Canvas(View):
         return found[:MOST_ASKED]
 
     def condition(self) -> Any:
-        page = self.shown
-        field = page.builder()
-        form = ConditionForm(tree=page.tree, url=field.url, scope_allowed=field.scope_allowed)
-        return form[NAME]
+        return self.shown.condition_form()[NAME]
 
     def message_context(self, step: JSON, form: MessageStepForm) -> dict[str, Any]:
         page = self.shown
@@ -197,6 +194,7 @@ class Canvas(View):
             profile=person,
             campaign=page.automation.name,
             language=page.language,
+            event=page.entry_of(person),
         )
         version = salted_hmac("preview", shown.content.get("html", "")).hexdigest()[:12]
         query = urlencode({"step": step["key"], "as": words, "language": page.language, "v": version})
@@ -216,8 +214,13 @@ class Canvas(View):
             "as_words": words,
             "fields": [(field, mistake) for field, mistake in fields if field.name not in settings],
             "settings": [(field, mistake) for field, mistake in fields if field.name in settings],
-            "attributes": sorted(filter(PLAIN_NAME.fullmatch, suggestions().attributes))[:40],
+            "attributes": [*self.entry_names(), *sorted(filter(PLAIN_NAME.fullmatch, suggestions().attributes))[:40]],
         }
+
+    def entry_names(self) -> list[str]:
+        event = self.shown.entry_event
+        known = suggestions().events.get(event.event, {}) if event else {}
+        return [f"event.{name}" for name in sorted(filter(PLAIN_NAME.fullmatch, known))[:20]]
 
 
 KINDS = [

@@ -79,11 +79,13 @@ def mail(request: HttpRequest, pk: int) -> HttpResponse:
     step = page.step
     if step is None or step["type"] != "message":
         raise Http404("There is no such step any more.")
+    person = find_person(request.GET.get("as", ""))
     shown = preview(
         channel=step["channel"],
         content=step.get("message", {}),
-        profile=find_person(request.GET.get("as", "")),
+        profile=person,
         campaign=page.automation.name,
         language=page.language,
+        event=page.entry_of(person),
     )
     return mail_response(shown.content.get("html", ""))

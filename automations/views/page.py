@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,14 +11,17 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
 from automations.actions import AutomationError
+from automations.engine.entries import latest_properties
 from automations.forms.steps import NAME, ConditionForm
 from automations.graph import codec, editing
 from automations.graph.editing import JSON, Gone
-from automations.graph.nodes import Definition
+from automations.graph.nodes import Definition, EventTrigger
 from automations.models import Automation, Version
 from automations.readiness import Problem, problems
 from automations.versions import current_of, draft_of
 from retargeting.audiences.builder.field import AudienceField
+from retargeting.conditions.nodes import EventCondition
+from retargeting.profiles.models import Profile
 from retargeting.web.access import can_write
 
 TRIGGER, ENDS = "trigger", "ends"
@@ -114,8 +118,25 @@ class Page:
             step.pop("where", None)
 
     def builder(self) -> AudienceField:
+        return self.condition_form().fields[NAME]  # type: ignore[return-value]
+
+    def condition_form(self) -> ConditionForm:
         query = urlencode(
             {name: self.request.GET[name] for name in ("step", "part", "branch") if name in self.request.GET}
         )
         url = f"{reverse('automation-builder', args=[self.automation.pk])}?{query}"
-        return ConditionForm(tree=self.tree, url=url, scope_allowed=self.part != TRIGGER).fields[NAME]  # type: ignore[return-value]
+        event = self.entry_event.event if self.entry_event else ""
+        return ConditionForm(tree=self.tree, url=url, in_automation=self.part != TRIGGER, entry_event=event)
+
+    # What begins a journey.
+
+    @property
+    def entry_event(self) -> EventCondition | None:
+        trigger = self.definition.trigger
+        return trigger.event if isinstance(trigger, EventTrigger) else None
+
+    def entry_of(self, person: Profile | None) -> Mapping[str, Any]:
+        """What a message can say of the event, with the latest one of that person."""
+        if person is None or self.entry_event is None:
+            return {}
+        return latest_properties(person.pk, self.entry_event)

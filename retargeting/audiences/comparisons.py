@@ -51,9 +51,9 @@ def attribute_sql(attribute: str, comparison: Comparison, unset: bool | None, no
     return _compared(f"(attributes -> {_literal(attribute)})", comparison, unset, now)
 
 
-def property_test(name: str, comparison: Comparison, now: datetime) -> PropertyTest:
-    """A condition on the value of one property of custom events."""
-    sql, params = _compared("value", comparison, None, now)
+def property_test(name: str, comparison: Comparison, now: datetime, *, unset: bool | None = None) -> PropertyTest:
+    """A condition on the `value` of one property of custom events."""
+    sql, params = _compared("value", comparison, unset, now)
     return PropertyTest(name, sql, tuple(params))
 
 

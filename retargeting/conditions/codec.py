@@ -16,7 +16,9 @@ from retargeting.conditions.nodes import (
     CampaignTarget,
     Channel,
     ChannelTarget,
+    Comparison,
     Condition,
+    EntryCondition,
     EventCondition,
     Group,
     Interaction,
@@ -38,15 +40,16 @@ from retargeting.conditions.reading import MAX_VALUES, Reader, show, spoken
 MAX_DEPTH = 4
 MAX_CONDITIONS = 100
 KINDS = ("message", "event", "attribute", "segment", "list", "reachable")
+IN_AUTOMATION = (*KINDS, "entry")
 
 
-def decode(data: object, *, path: str = "", scope_allowed: bool = False) -> Group:
+def decode(data: object, *, path: str = "", in_automation: bool = False) -> Group:
     """The tree in `data`, or ConditionErrors with every mistake (up to a hundred) and nothing else, ever.
 
-    `path` is put before the JSON pointer of each mistake. `scope_allowed` is for trees inside an automation.
+    `path` is put before the JSON pointer of each mistake. `in_automation` is for trees inside an automation.
     Whether ids and names exist is not asked here: that needs the database.
     """
-    decoder = _Decoder(scope_allowed)
+    decoder = _Decoder(in_automation)
     tree = decoder.root(data, path)
     if tree is None or decoder.errors:
         decoder.give_up()
@@ -56,9 +59,9 @@ def decode(data: object, *, path: str = "", scope_allowed: bool = False) -> Grou
 class _Decoder(Reader):
     """Reads nodes; the mistakes and the number of conditions so far are the state of one decoding."""
 
-    def __init__(self, scope_allowed: bool) -> None:
+    def __init__(self, in_automation: bool) -> None:
         super().__init__()
-        self.scope_allowed = scope_allowed
+        self.in_automation = in_automation
         self.conditions = 0
 
     # Groups.
@@ -126,16 +129,19 @@ class _Decoder(Reader):
                 return self.event(fields, path)
             case "attribute":
                 return self.attribute(fields, path)
+            case "entry":
+                return self.entry(fields, path)
             case "segment":
                 return self.membership(fields, path, SegmentCondition)
             case "list":
                 return self.membership(fields, path, ListCondition)
             case "reachable":
                 return self.reachable(fields, path)
+        kinds = spoken(IN_AUTOMATION if self.in_automation else KINDS)
         if "kind" in fields:
-            self.refuse(f"{path}/kind", f"Expected one of {spoken(KINDS)}, got {show(kind)}.")
+            self.refuse(f"{path}/kind", f"Expected one of {kinds}, got {show(kind)}.")
         else:
-            self.refuse(path, f'A condition has a "kind" ({spoken(KINDS)}), a group has "match" and "conditions".')
+            self.refuse(path, f'A condition has a "kind" ({kinds}), a group has "match" and "conditions".')
         return None
 
     def message(self, fields: dict[object, object], path: str) -> MessageCondition | None:
@@ -165,7 +171,7 @@ class _Decoder(Reader):
         if event is not None and not INTERACTIONS[event].among:
             refused["among"] = f'"among" has no meaning with "{event}", which always looks at everyone; leave it out.'
         target = fields.get("target")
-        if not self.scope_allowed:
+        if not self.in_automation:
             refused["scope"] = '"scope" has a meaning only inside an automation; leave it out.'
         elif not (isinstance(target, dict) and target.get("type") == "step"):
             refused["scope"] = '"scope" has a meaning only on a target of type "step"; leave it out.'
@@ -254,16 +260,32 @@ class _Decoder(Reader):
         return None if name is None or comparison is None else PropertyFilter(name, comparison)
 
     def attribute(self, fields: dict[object, object], path: str) -> AttributeCondition | None:
-        comparison = read_comparison(self, fields, path, ("kind", "attribute"), ("unset",))
-        if "attribute" not in fields:
+        found = self.valued(fields, path, "attribute", "the name of an attribute")
+        return None if found is None else AttributeCondition(*found)
+
+    def entry(self, fields: dict[object, object], path: str) -> EntryCondition | None:
+        if not self.in_automation:
+            self.refuse(
+                f"{path}/kind", '"entry" has a meaning only inside an automation, where an event begins journeys.'
+            )
             return None
-        name = self.name(fields["attribute"], f"{path}/attribute", "the name of an attribute")
+        found = self.valued(fields, path, "property", "the name of a property")
+        return None if found is None else EntryCondition(*found)
+
+    def valued(
+        self, fields: dict[object, object], path: str, key: str, what: str
+    ) -> tuple[str, Comparison, bool | None] | None:
+        """The name under `key`, what its value is compared with, and what holds without a value."""
+        comparison = read_comparison(self, fields, path, ("kind", key), ("unset",))
+        if key not in fields:
+            return None
+        name = self.name(fields[key], f"{path}/{key}", what)
         unset = fields.get("unset")
         if "unset" in fields and unset not in ("include", "exclude"):
             self.refuse(f"{path}/unset", f'Expected "include" or "exclude", got {show(unset)}.')
         if name is None or comparison is None:
             return None
-        return AttributeCondition(name, comparison, unset == "include" if "unset" in fields else None)
+        return name, comparison, unset == "include" if "unset" in fields else None
 
     def membership(
         self, fields: dict[object, object], path: str, kind: type[SegmentCondition] | type[ListCondition]

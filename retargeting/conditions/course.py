@@ -16,6 +16,7 @@ from retargeting.conditions.nodes import (
     AttributeCondition,
     Comparison,
     CountSince,
+    EntryCondition,
     EventCondition,
     LastEventAge,
     MessageCondition,
@@ -95,6 +96,8 @@ def _turning_points(leaf: Leaf, person: Person) -> Iterator[datetime]:
                 yield from _expiries(node.test, [fact.occurred_at for fact in happened], context.now)
         case AttributeCondition():
             yield from _ages(person.attributes.get(node.attribute), node.comparison)
+        case EntryCondition():
+            yield from _ages(context.entry.get(node.property), node.comparison)
 
 
 def _expiries(test: Test, moments: Sequence[datetime], now: datetime) -> Iterator[datetime]:

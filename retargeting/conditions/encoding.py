@@ -16,6 +16,7 @@ from retargeting.conditions.nodes import (
     Count,
     CountSince,
     Duration,
+    EntryCondition,
     EventCondition,
     Group,
     LabelTarget,
@@ -53,10 +54,9 @@ def encode(node: Node) -> Fields:
                 found["where"] = [{"property": item.property, **_comparison(item.comparison)} for item in node.where]
             return found | {"test": _test(node.test)}
         case AttributeCondition():
-            found = {"kind": "attribute", "attribute": node.attribute, **_comparison(node.comparison)}
-            if node.unset is not None:
-                found["unset"] = "include" if node.unset else "exclude"
-            return found
+            return {"kind": "attribute", "attribute": node.attribute, **_valued(node)}
+        case EntryCondition():
+            return {"kind": "entry", "property": node.property, **_valued(node)}
         case SegmentCondition():
             return {"kind": "segment", "id": node.id, "member": node.member}
         case ListCondition():
@@ -142,6 +142,13 @@ def _comparison(comparison: Comparison) -> Fields:
         elif operand is not None:
             found[key] = operand
     return found | (_duration(comparison.ago) if comparison.ago else {})
+
+
+def _valued(node: AttributeCondition | EntryCondition) -> Fields:
+    found = _comparison(node.comparison)
+    if node.unset is not None:
+        found["unset"] = "include" if node.unset else "exclude"
+    return found
 
 
 def _duration(duration: Duration) -> Fields:

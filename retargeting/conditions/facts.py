@@ -70,7 +70,8 @@ class Context:
 
     `now` is the moment of evaluation (`as_of` stands in for it); `segments` holds the tree of every segment that the
     evaluated tree refers to, directly or not. Inside an automation, `journey` is the person's way through it and
-    `automation` the automation it belongs to: conditions on steps of that automation see this journey only.
+    `automation` the automation it belongs to: conditions on steps of that automation see this journey only. `entry`
+    has the properties of the event that began it.
     `messages` are some of those that the conditions ask about: an answer to what is missing supposes events of them.
     """
 
@@ -79,6 +80,7 @@ class Context:
     names: Names = field(default_factory=KnownNames)
     journey: int | None = None
     automation: int | None = None
+    entry: Mapping[str, JSON] = field(default_factory=dict)
     messages: Sequence[KnownMessage] = ()
 
     def __post_init__(self) -> None:
@@ -88,4 +90,4 @@ class Context:
     @property
     def everywhere(self) -> Context:
         """The same outside any journey: a segment means the same wherever it is used."""
-        return replace(self, journey=None, automation=None)
+        return replace(self, journey=None, automation=None, entry={})

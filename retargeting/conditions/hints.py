@@ -15,6 +15,7 @@ from retargeting.conditions.nodes import (
     Among,
     AttributeCondition,
     Condition,
+    EntryCondition,
     EventCondition,
     Group,
     ListCondition,
@@ -77,14 +78,14 @@ def _always_one(first: Node, second: Node) -> bool:
 
 
 def _two_values(first: Node, second: Node, operator: ValueOperator, *, unset: bool) -> bool:
-    """Whether both compare one attribute by `operator` with different values, at least one treating unset so.
+    """Whether both compare one value by `operator` with different ones, at least one treating unset so.
 
     "is A and is B" is nobody unless both take people without a value in; "is not A or is not B" is everyone
     unless both leave them out.
     """
-    if not isinstance(first, AttributeCondition) or not isinstance(second, AttributeCondition):
+    if not isinstance(first, VALUED) or not isinstance(second, VALUED):
         return False
-    if first.attribute != second.attribute:
+    if _value_of(first) != _value_of(second):
         return False
     if first.comparison.operator is not operator or second.comparison.operator is not operator:
         return False
@@ -93,7 +94,14 @@ def _two_values(first: Node, second: Node, operator: ValueOperator, *, unset: bo
     return unset in (_takes_unset(first), _takes_unset(second))
 
 
-def _takes_unset(node: AttributeCondition) -> bool:
+VALUED = (AttributeCondition, EntryCondition)
+
+
+def _value_of(node: AttributeCondition | EntryCondition) -> tuple[type, str]:
+    return type(node), node.attribute if isinstance(node, AttributeCondition) else node.property
+
+
+def _takes_unset(node: AttributeCondition | EntryCondition) -> bool:
     return VALUE_OPERATORS[node.comparison.operator].negation if node.unset is None else node.unset
 
 
@@ -112,7 +120,7 @@ def _opposite(node: Condition) -> Condition | None:
         case MessageCondition(test=Occurred()) | EventCondition(test=Occurred()):
             assert isinstance(node.test, Occurred)
             return replace(node, test=Occurred(not node.test.value))
-        case AttributeCondition(unset=None):
+        case AttributeCondition(unset=None) | EntryCondition(unset=None):
             contrary = CONTRARY.get(node.comparison.operator)
             if contrary is None:
                 return None

@@ -258,6 +258,15 @@ class AttributeCondition:
 
 
 @dataclass(frozen=True, slots=True)
+class EntryCondition:
+    """Inside an automation: a property of the event that began this journey. `unset` as with an attribute."""
+
+    property: str
+    comparison: Comparison
+    unset: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SegmentCondition:
     id: int
     member: bool = True
@@ -276,7 +285,13 @@ class ReachableCondition:
 
 
 Condition = (
-    MessageCondition | EventCondition | AttributeCondition | SegmentCondition | ListCondition | ReachableCondition
+    MessageCondition
+    | EventCondition
+    | AttributeCondition
+    | EntryCondition
+    | SegmentCondition
+    | ListCondition
+    | ReachableCondition
 )
 
 

@@ -18,6 +18,7 @@ from retargeting.conditions.facts import Context, InteractionFact, Person
 from retargeting.conditions.nodes import (
     AttributeCondition,
     CountSince,
+    EntryCondition,
     EventCondition,
     Group,
     LastEventAge,
@@ -27,7 +28,7 @@ from retargeting.conditions.nodes import (
 )
 from retargeting.conditions.operators import INTERACTIONS
 from retargeting.conditions.person import Verdict, evaluate
-from retargeting.conditions.phrases import comparison_words, duration_words
+from retargeting.conditions.phrases import comparison_words, duration_words, entry_words
 from retargeting.conditions.reasons import instant_words
 from retargeting.conditions.saying import one_message
 from retargeting.conditions.suppositions import Ground, Supposition, suppositions
@@ -178,10 +179,11 @@ def _turn_words(turn: Turn, person: Person, now: datetime) -> str:
 
 def _why(turn: Turn, person: Person, now: datetime) -> str:
     node = turn.leaf.node
-    if isinstance(node, AttributeCondition):
+    if isinstance(node, AttributeCondition | EntryCondition):
+        name = node.attribute if isinstance(node, AttributeCondition) else entry_words(node.property)
         after = evaluate(node, person, replace(turn.leaf.context, now=turn.at)).met
         words = comparison_words(node.comparison)
-        return f"when {node.attribute} {words if after else words.replace('is ', 'is no longer ', 1)}"
+        return f"when {name} {words if after else words.replace('is ', 'is no longer ', 1)}"
     if turn.fact is None or not isinstance(node, MessageCondition | EventCondition):
         return ""
     test = node.test

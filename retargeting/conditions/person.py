@@ -28,6 +28,7 @@ from retargeting.conditions.nodes import (
     Count,
     CountSince,
     DateOperator,
+    EntryCondition,
     EventCondition,
     Group,
     Interaction,
@@ -48,15 +49,16 @@ from retargeting.conditions.nodes import (
     Test,
 )
 from retargeting.conditions.operators import VALUE_OPERATORS, count_holds, length
+from retargeting.conditions.phrases import entry_words
 from retargeting.conditions.reasons import (
     History,
-    attribute_reason,
     event_reason,
     group_reason,
     list_reason,
     message_reason,
     reachable_reason,
     segment_reason,
+    value_reason,
 )
 from retargeting.conditions.values import JSON, has_value
 
@@ -83,7 +85,11 @@ def evaluate(node: Node, person: Person, context: Context) -> Verdict:
         case AttributeCondition():
             value = person.attributes.get(node.attribute)
             met = value_holds(value, node.comparison, context.now, unset=node.unset)
-            return Verdict(met, attribute_reason(node, value, met))
+            return Verdict(met, value_reason(node.attribute, node.comparison, value, met))
+        case EntryCondition():
+            value = context.entry.get(node.property)
+            met = value_holds(value, node.comparison, context.now, unset=node.unset)
+            return Verdict(met, value_reason(entry_words(node.property), node.comparison, value, met))
         case SegmentCondition():
             return _segment(node, person, context)
         case ListCondition():

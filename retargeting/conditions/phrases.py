@@ -235,6 +235,10 @@ def value_words(value: Scalar) -> str:
     return value if bare else f"“{value}”"
 
 
+def entry_words(property: str) -> str:
+    return f"entry event’s {property}"
+
+
 def comparison_words(comparison: Comparison) -> str:
     """ "is France or Belgium", "is from 1 Nov 2026 to before 5 Nov 2026", "is not set"."""
     row = VALUE_OPERATORS[comparison.operator]

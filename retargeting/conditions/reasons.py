@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 from retargeting.conditions.facts import Context, EventFact, InteractionFact
 from retargeting.conditions.names import Names
 from retargeting.conditions.nodes import (
-    AttributeCondition,
     ChannelTarget,
+    Comparison,
     Count,
     CountSince,
     EventCondition,
@@ -146,13 +146,14 @@ def _last_reason(test: LastEventAge | LastEventDate, met: bool, noun: str, last:
 # The rest.
 
 
-def attribute_reason(node: AttributeCondition, value: JSON, met: bool) -> str:
+def value_reason(name: str, comparison: Comparison, value: JSON, met: bool) -> str:
+    """Of an attribute, or of a property of the entry event."""
     if not has_value(value):
-        return f"{node.attribute} is not set"
-    found = f"{node.attribute} is {shown(value)}"
+        return f"{name} is not set"
+    found = f"{name} is {shown(value)}"
     if met:
         return found
-    return f"{found}, needs one that {comparison_words(node.comparison)}"
+    return f"{found}, needs one that {comparison_words(comparison)}"
 
 
 def shown(value: JSON) -> str:

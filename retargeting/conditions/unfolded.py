@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from retargeting.conditions.facts import Context
 from retargeting.conditions.nodes import (
     AttributeCondition,
+    EntryCondition,
     EventCondition,
     Group,
     ListCondition,
@@ -19,7 +20,7 @@ from retargeting.conditions.nodes import (
 )
 from retargeting.conditions.person import group_holds
 
-Question = MessageCondition | EventCondition | AttributeCondition | ListCondition | ReachableCondition
+Question = MessageCondition | EventCondition | AttributeCondition | EntryCondition | ListCondition | ReachableCondition
 
 
 @dataclass(frozen=True, eq=False)

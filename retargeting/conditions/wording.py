@@ -15,7 +15,9 @@ from retargeting.conditions.names import Names
 from retargeting.conditions.nodes import (
     Among,
     AttributeCondition,
+    Comparison,
     Condition,
+    EntryCondition,
     EventCondition,
     Group,
     LastEventAge,
@@ -37,6 +39,7 @@ from retargeting.conditions.phrases import (
     Parts,
     comparison_words,
     criterion_words,
+    entry_words,
     filled,
     holds_without_events,
     is_pool,
@@ -206,7 +209,9 @@ class _Speaker:
             case EventCondition():
                 return _Predicate("who", self.event(node))
             case AttributeCondition():
-                return _Predicate("whose", self.attribute(node))
+                return _Predicate("whose", _compared(node.attribute, node.comparison, node.unset))
+            case EntryCondition():
+                return _Predicate("whose", _compared(entry_words(node.property), node.comparison, node.unset))
             case SegmentCondition() | ListCondition():
                 be = "are" if self.many else "is"
                 words = f"{be} in " if node.member else f"{be} not in "
@@ -257,15 +262,16 @@ class _Speaker:
                 verb, test = "did ", f" {criterion_words(node.test)}"
         return (*plain(verb), *event, *_where(node.where), *plain(test))
 
-    def attribute(self, node: AttributeCondition) -> Parts:
-        row = VALUE_OPERATORS[node.comparison.operator]
-        unset = ""
-        if row.operand != "none":
-            if node.unset or (node.unset is None and row.negation):
-                unset = " (or is not set)"
-            elif row.negation:
-                unset = " (and is set)"
-        return (*plain(f"{node.attribute} {comparison_words(node.comparison)}"), *plain(unset))
+
+def _compared(name: str, comparison: Comparison, takes_unset: bool | None) -> Parts:
+    row = VALUE_OPERATORS[comparison.operator]
+    unset = ""
+    if row.operand != "none":
+        if takes_unset or (takes_unset is None and row.negation):
+            unset = " (or is not set)"
+        elif row.negation:
+            unset = " (and is set)"
+    return (*plain(f"{name} {comparison_words(comparison)}"), *plain(unset))
 
 
 def _notes(node: MessageCondition, *, also_others: bool) -> str:

@@ -15,6 +15,7 @@ from retargeting.bitmaps import unpack
 from retargeting.channels.adapter import OutgoingMessage, Provider
 from retargeting.messaging import variants
 from retargeting.messaging.eligibility import Answer, Intent, Person, ask, people
+from retargeting.messaging.journeys import journeys_in, journeys_of, mention_event, properties_for
 from retargeting.messaging.languages import localized
 from retargeting.messaging.liquid import TemplateError
 from retargeting.messaging.models import Chunk, Dispatch, SkipReason
@@ -157,19 +158,30 @@ def prepare(chunk: Chunk, ids: list[int]) -> Batch:
         unfilled = {id: (able[id], NOTHING) for id in held_back}
         batch.apply(answer, unfilled)
         told = variants.contents(dispatch)
+        events = _events(chunk, [id for id in able if id not in held_back], told.values() or [dispatch.content])
         for id, person in able.items():
             if id not in held_back:
-                _fill(batch, person, told[batch.variants[id]] if told else dispatch.content)
+                content = told[batch.variants[id]] if told else dispatch.content
+                _fill(batch, person, content, events.get(id, {}))
     return batch
+
+
+def _events(chunk: Chunk, ids: list[int], contents: Collection[Mapping[str, Any]]) -> dict[int, Mapping[str, Any]]:
+    """The properties of what began their journeys, where the message speaks of it."""
+    if chunk.dispatch.open_until is None or not mention_event(contents):
+        return {}
+    # Those who are taken up again are in chunks that say nothing of their journeys: their deliveries do.
+    return properties_for(journeys_in(chunk) or journeys_of(chunk.dispatch, ids))
 
 
 NOTHING = Rendered({}, {})
 
 
-def _fill(batch: Batch, person: Person, content: Mapping[str, Any]) -> None:
+def _fill(batch: Batch, person: Person, content: Mapping[str, Any], event: Mapping[str, Any]) -> None:
     dispatch, id = batch.dispatch, person.profile_id
     try:
-        values = values_for(person.attributes, person.external_id, person.language, dispatch.orchestration.name)
+        name = dispatch.orchestration.name
+        values = values_for(person.attributes, person.external_id, person.language, name, event)
         words = localized(dispatch.channel, content, person.language)
         batch.ready[id] = person, render(dispatch.channel, words, values, Recipient(dispatch.pk, id))
     except TemplateError as error:

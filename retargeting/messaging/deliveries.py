@@ -6,19 +6,18 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-import numpy as np
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from pyroaring import BitMap
 
-from retargeting.bitmaps import unpack
 from retargeting.channels.adapter import Outcome, OutgoingMessage, Result
 from retargeting.conditions.nodes import Channel, Interaction
 from retargeting.interactions.ingest import MessageEventRow, record_message_events
 from retargeting.interactions.models import CHANNEL_CODES, EVENT_CODES
 from retargeting.messaging import caps
 from retargeting.messaging.batches import Line
+from retargeting.messaging.journeys import journeys_in, journeys_of
 from retargeting.messaging.models import Chunk, DeliveryStatus, Dispatch
 from retargeting.profiles.actions import suppress
 from retargeting.profiles.models import SuppressionReason
@@ -126,14 +125,6 @@ def write_deliveries(
         return dict(cursor.fetchall())
 
 
-def journeys_in(chunk: Chunk) -> dict[int, int]:
-    """Profile id → journey id, where the chunk is of a step of an automation."""
-    if chunk.journeys is None:
-        return {}
-    journeys = np.frombuffer(bytes(chunk.journeys), dtype="<i8").tolist()
-    return dict(zip(unpack(chunk.profiles), journeys, strict=True))
-
-
 def _copy(chunk: Chunk, status: DeliveryStatus, lines: Sequence[Line], journeys: Mapping[int, int]) -> dict[int, int]:
     now = timezone.now()
     with connection.cursor() as cursor:
@@ -209,24 +200,12 @@ def event_rows(
     """One event of the message of `dispatch` for each person."""
     at = at or timezone.now()
     ids = list(profile_ids)
-    journeys = _journeys(dispatch, ids)
+    journeys = journeys_of(dispatch, ids)
     rest = (CHANNEL_CODES[Channel(dispatch.channel)], EVENT_CODES[event], machine, at)
     return [
         MessageEventRow(_random_id(), id, dispatch.orchestration_id, dispatch.step_id, journeys.get(id), *rest)
         for id in ids
     ]
-
-
-def _journeys(dispatch: Dispatch, profile_ids: list[int]) -> dict[int, int]:
-    """On which way through an automation each of them got the message; of campaigns nobody is on one."""
-    if dispatch.open_until is None or not profile_ids:
-        return {}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT profile_id, journey_id FROM messaging_delivery WHERE dispatch_id = %s AND profile_id = ANY(%s)",
-            [dispatch.pk, profile_ids],
-        )
-        return dict(cursor.fetchall())
 
 
 def _random_id() -> str:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from django.core.signing import BadSignature
 
 from retargeting.messaging import languages, links, variants
+from retargeting.messaging.journeys import journeys_of, properties_for
 from retargeting.messaging.liquid import TemplateError
 from retargeting.messaging.models import Dispatch
 from retargeting.messaging.rendering import destination, values_for
@@ -38,6 +39,7 @@ def follow(code: str) -> Followed:
         person.external_id if person else "",
         person.language if person else "",
         dispatch.orchestration.name,
+        properties_for(journeys_of(dispatch, [recipient.profile_id])).get(recipient.profile_id, {}),
     )
     try:
         return Followed(recipient, destination(text, link, values))

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape, unescape
+from types import MappingProxyType
 from typing import Any
 
 from django.core.exceptions import SuspiciousOperation
@@ -26,16 +27,28 @@ BODY_START = re.compile(r"<body\b[^<>]*>", re.IGNORECASE)
 BREAK = re.compile(r"<(?:br|/p|/div|/h[1-6]|/li|/tr)\b[^>]*>", re.IGNORECASE)
 
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
 @dataclass(frozen=True, slots=True)
 class Rendered:
     content: dict[str, str]
     headers: dict[str, str]
 
 
-def values_for(attributes: Mapping[str, Any], external_id: str, language: str, campaign: str) -> dict[str, Any]:
-    """What a template can use: a person's attributes by name, and `profile` and `campaign`."""
+def values_for(
+    attributes: Mapping[str, Any],
+    external_id: str,
+    language: str,
+    campaign: str,
+    event: Mapping[str, Any] = NOTHING,
+) -> dict[str, Any]:
+    """What a template can use: a person's attributes by name, and `profile`, `campaign` and `event`.
+
+    `event` has the properties of what began the journey that the message is sent on.
+    """
     profile = {**attributes, "external_id": external_id, "language": language}
-    return {**attributes, "profile": profile, "campaign": {"name": campaign}}
+    return {**attributes, "profile": profile, "campaign": {"name": campaign}, "event": event}
 
 
 def render(

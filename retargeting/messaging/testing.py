@@ -15,7 +15,7 @@ from retargeting.messaging.eligibility import people
 from retargeting.messaging.languages import chosen, in_language, told_in
 from retargeting.messaging.liquid import TemplateError
 from retargeting.messaging.models import SkipReason
-from retargeting.messaging.rendering import render, values_for
+from retargeting.messaging.rendering import NOTHING, render, values_for
 from retargeting.messaging.sms import Size, size_of
 from retargeting.messaging.tracking import Recipient
 from retargeting.profiles.models import Profile
@@ -61,10 +61,12 @@ def preview(
     profile: Profile | None,
     campaign: str,
     language: str | None = None,
+    event: Mapping[str, Any] = NOTHING,
 ) -> Preview:
     """The message as far as it has been written; without a `profile`, for somebody of whom nothing is known.
 
-    It is in their language, or in the one that is asked for by its code.
+    It is in their language, or in the one that is asked for by its code. `event` has the properties of what began
+    their journey, where it is a step of an automation.
     """
     errors = check(channel, content, complete=False)
     wrong = {error.field for error in errors}
@@ -76,7 +78,7 @@ def preview(
         for key, value in in_language(channel, content, code).items()
         if f"{begins}{key}" not in wrong and key not in wrong
     }
-    values = _values(profile, campaign)
+    values = _values(profile, campaign, event)
     filled, size, short = dict[str, str](), None, False
     try:
         filled = render(channel, sound, values, None).content
@@ -92,10 +94,10 @@ LIKE_OTHERS = Recipient(1_000_000, 1_000_000)
 """Whose short links are about as long as those of anybody."""
 
 
-def _values(profile: Profile | None, campaign: str) -> dict[str, Any]:
+def _values(profile: Profile | None, campaign: str, event: Mapping[str, Any] = NOTHING) -> dict[str, Any]:
     if profile is None:
-        return values_for({}, "", "", campaign)
-    return values_for(profile.attributes, profile.external_id, profile.language, campaign)
+        return values_for({}, "", "", campaign, event)
+    return values_for(profile.attributes, profile.external_id, profile.language, campaign, event)
 
 
 def send_test(

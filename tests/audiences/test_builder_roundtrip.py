@@ -36,21 +36,21 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x0
 pytestmark = pytest.mark.django_db
 
 
-def through_the_form(tree: Group, scope_allowed: bool = False) -> dict:
+def through_the_form(tree: Group, in_automation: bool = False) -> dict:
     """The tree as a browser would send it back from the page that shows it."""
-    panel = Panel(draft_of(tree), Options("audience", "/", scope_allowed=scope_allowed))
+    panel = Panel(draft_of(tree), Options("audience", "/", in_automation=in_automation))
     html = panel.render()
     data = submitted(html)
     draft = AudienceWidget().value_from_datadict(QueryDict(data), {}, "audience")
     assert isinstance(draft, Draft)
     # What the tree refers to does not exist here, so the conditions are asked for before that is looked up.
-    return encode(without_look_up(draft, scope_allowed))
+    return encode(without_look_up(draft, in_automation))
 
 
-def without_look_up(draft: Draft, scope_allowed: bool) -> Group:
+def without_look_up(draft: Draft, in_automation: bool) -> Group:
     def node(item: DraftItem) -> Node:
         if isinstance(item, DraftRow):
-            outcome = read_row(item, scope_allowed=scope_allowed)
+            outcome = read_row(item, in_automation=in_automation)
             assert outcome.condition is not None, outcome.problems
             return outcome.condition
         least = int(item.at_least) if item.match == "at_least" else None
@@ -77,7 +77,7 @@ def test_every_tree_comes_back_from_the_page_as_it_was(tree):
 @EXAMPLES
 @given(trees(depth=2, scopes=True))
 def test_inside_an_automation_the_scope_comes_back_as_well(tree):
-    assert through_the_form(tree, scope_allowed=True) == encode(tree)
+    assert through_the_form(tree, in_automation=True) == encode(tree)
 
 
 @EXAMPLES

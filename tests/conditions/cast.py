@@ -57,7 +57,7 @@ def group(*conditions: dict[str, Any], match: str = "all", **options: Any) -> di
 
 def verdict(condition: dict[str, Any], person: Person, context: Context | None = None) -> Verdict:
     """The verdict on one condition, as the API takes it, standing alone in a tree."""
-    tree = decode(group(condition), scope_allowed=True)
+    tree = decode(group(condition), in_automation=True)
     return evaluate(tree.conditions[0], person, context or Context(NOW, names=NAMES))
 
 

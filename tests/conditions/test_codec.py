@@ -53,7 +53,7 @@ def count(operator: str, **options: Any) -> dict[str, Any]:
 @given(trees(scopes=True))
 def test_every_valid_tree_survives_being_written_and_read(tree: Group) -> None:
     written = encode(tree)
-    again = decode(json.loads(json.dumps(written)), scope_allowed=True)
+    again = decode(json.loads(json.dumps(written)), in_automation=True)
     assert again == tree
     assert json.dumps(encode(again)) == json.dumps(written)
 
@@ -295,10 +295,10 @@ def test_opens_and_among_and_scope_are_refused_where_they_mean_nothing() -> None
 
 def test_scope_is_for_steps_inside_an_automation() -> None:
     step = {"type": "step", "automation": 3, "keys": ["welcome"]}
-    assert decode(group(message("opened", YES, step, scope="ever")), scope_allowed=True)
+    assert decode(group(message("opened", YES, step, scope="ever")), in_automation=True)
     assert refused(group(message("opened", YES, step, scope="ever")))
-    assert refused(group(message("opened", YES, SPRING, scope="ever")), scope_allowed=True)
-    assert refused(group(LIST | {"scope": "ever"}), scope_allowed=True)
+    assert refused(group(message("opened", YES, SPRING, scope="ever")), in_automation=True)
+    assert refused(group(LIST | {"scope": "ever"}), in_automation=True)
 
 
 EXISTING = {
@@ -348,7 +348,7 @@ JSONLIKE = st.recursive(
 def mistakes(data: object) -> list[tuple[str, str]]:
     """The mistakes in the tree, none if there is none; any other exception comes through."""
     try:
-        decode(data, scope_allowed=True)
+        decode(data, in_automation=True)
     except ConditionErrors as errors:
         return [(error.path, error.message) for error in errors.errors]
     return []
@@ -382,8 +382,8 @@ def test_a_valid_tree_with_anything_put_anywhere_is_a_tree_or_a_list_of_mistakes
     found = mistakes(written)
     json.dumps(found, ensure_ascii=False).encode()
     if not found:
-        again = decode(written, scope_allowed=True)
-        assert decode(encode(again), scope_allowed=True) == again
+        again = decode(written, in_automation=True)
+        assert decode(encode(again), in_automation=True) == again
 
 
 def test_numbers_keep_their_type() -> None:

@@ -29,11 +29,11 @@ BUYERS = {"kind": "segment", "id": 4, "member": True}
 
 
 def said(tree: dict[str, Any]) -> str:
-    return str(sentence(decode(tree, scope_allowed=True), NAMES))
+    return str(sentence(decode(tree, in_automation=True), NAMES))
 
 
 def row(condition: dict[str, Any]) -> str:
-    return str(condition_phrase(decode(group(condition), scope_allowed=True).conditions[0], NAMES))
+    return str(condition_phrase(decode(group(condition), in_automation=True).conditions[0], NAMES))
 
 
 def test_an_audience_reads_as_one_sentence() -> None:

@@ -14,12 +14,14 @@ from dataclasses import dataclass, field
 from retargeting.audiences.builder.choices import Choice, Choices
 from retargeting.audiences.builder.draft import DraftFilter, DraftRow, Fields
 from retargeting.audiences.builder.kinds import (
+    ENTRY,
     KINDS,
     LAST,
     MESSAGE,
     TARGETS,
     TESTS,
     WINDOWS,
+    Kind,
     kind_of,
 )
 from retargeting.audiences.builder.literals import (
@@ -51,7 +53,8 @@ class Setting:
 
     choices: Choices
     known: Suggestions
-    scope_allowed: bool = False
+    in_automation: bool = False
+    entry_event: str = ""
     operation: str = ""
     attributes_id: str = ""
     events_id: str = ""
@@ -96,6 +99,8 @@ class _Row:
                 self.event()
             case "attribute":
                 self.attribute()
+            case "entry":
+                self.entry()
             case "segment":
                 self.picked("segment", "Segment", self.setting.choices.segments)
             case "list":
@@ -134,11 +139,13 @@ class _Row:
         return [
             Option(what, kind.label, what == chosen, kind.section)
             for what, kind in KINDS.items()
-            if what == chosen
-            or not channels
-            or kind.event is None
-            or channels & set(INTERACTIONS[kind.event].channels)
+            if what == chosen or self.offered(kind, channels)
         ]
+
+    def offered(self, kind: Kind, channels: set[str]) -> bool:
+        if kind.form == ENTRY:
+            return self.setting.in_automation
+        return not channels or kind.event is None or bool(channels & set(INTERACTIONS[kind.event].channels))
 
     # Messages.
 
@@ -184,7 +191,7 @@ class _Row:
         row = self.row
         if not row.all("step"):
             return
-        if self.setting.scope_allowed:
+        if self.setting.in_automation:
             labels = {"": "this journey", "ever": "any journey"}
             if row.one("scope") == "journey":
                 labels = {"journey": "this journey", "ever": "any journey"}
@@ -323,12 +330,19 @@ class _Row:
         row = self.row
         self.line(row, "attribute", "Name of the attribute", "name lead", offered_by=self.setting.attributes_id)
         self.comparison(row, self.setting.known.attributes.get(text_of(row.one("attribute"))))
+        self.unset("people with no", text_of(row.one("attribute")))
+
+    def entry(self) -> None:
+        row, known = self.row, self.setting.known.events.get(self.setting.entry_event, {})
+        self.line(row, "property", "Name of the property", "name lead", offers=[line_of(name) for name in known])
+        self.comparison(row, known.get(text_of(row.one("property"))))
+        self.unset("journeys with no", text_of(row.one("property")))
+
+    def unset(self, who: str, name: str) -> None:
+        row = self.row
         if VALUE_OPERATORS[ValueOperator(row.one("compare"))].operand is not Operand.NONE:
-            name = text_of(row.one("attribute")) or "value"
-            include = row.one("unset") == "include"
-            self.put(
-                Control("switch", "unset", f"include people with no {name}", "include", chosen=include, rest="exclude")
-            )
+            label, include = f"include {who} {name or 'value'}", row.one("unset") == "include"
+            self.put(Control("switch", "unset", label, "include", chosen=include, rest="exclude"))
             if row.one("explicit"):
                 self.hide("explicit", row.one("explicit"))
         elif "unset" in row.values:

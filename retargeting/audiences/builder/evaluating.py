@@ -7,7 +7,7 @@ itself (no number in "at least …") still has numbers on its rows.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pyroaring import BitMap
 
@@ -18,7 +18,7 @@ from retargeting.audiences.builder.reading import control_at, read_row
 from retargeting.audiences.models import Segment
 from retargeting.audiences.references import References
 from retargeting.conditions.errors import ConditionErrors
-from retargeting.conditions.nodes import Condition, Group, Match, Node
+from retargeting.conditions.nodes import Condition, EntryCondition, Group, Match, Node
 
 Problems = dict[str, dict[str, str]]
 """By node and control: what is missing or wrong there. A control named "" stands for the node as a whole."""
@@ -48,6 +48,18 @@ class Reading:
         assert part is not None
         assert isinstance(part.node, Group)
         return part.node
+
+    @property
+    def asks_entry(self) -> bool:
+        return any(isinstance(condition, EntryCondition) for condition in self.conditions.values())
+
+    @property
+    def of_people(self) -> Reading:
+        """Without what only a journey can tell."""
+        conditions: dict[str, Condition] = {
+            id: each for id, each in self.conditions.items() if not isinstance(each, EntryCondition)
+        }
+        return replace(self, conditions=conditions)
 
     def part(self, item: DraftItem) -> Part | None:
         """The finished part of a node, or None if it cannot be evaluated."""
@@ -86,7 +98,7 @@ class Part:
 
 @dataclass
 class Numbers:
-    """The numbers of a draft. `main` is the part that the total is about; None if there is none yet."""
+    """The numbers of a draft. `main` is the part that is finished; None if there is none yet."""
 
     main: Part | None
     counts: dict[str, int]
@@ -107,13 +119,13 @@ class Numbers:
         }
 
 
-def read(draft: Draft, *, segment: Segment | None = None, scope_allowed: bool = False) -> Reading:
+def read(draft: Draft, *, segment: Segment | None = None, in_automation: bool = False) -> Reading:
     """Read all rows and look up what they refer to; `segment` is the one being edited."""
     conditions: dict[str, Condition] = {}
     problems: Problems = {}
     rows = [place.item for place in draft.places() if isinstance(place.item, DraftRow)]
     for row in rows:
-        outcome = read_row(row, scope_allowed=scope_allowed)
+        outcome = read_row(row, in_automation=in_automation)
         if outcome.condition is None:
             problems[row.id] = outcome.problems
         else:
@@ -154,11 +166,12 @@ def _group_problems(group: DraftGroup, is_root: bool) -> dict[str, str]:
 
 
 def evaluate(reading: Reading) -> Numbers:
-    """One evaluation for everything that is finished."""
+    """One evaluation for everything that is finished, and is about people."""
+    whole, reading = reading.part(reading.draft.root), reading.of_people
     main = reading.part(reading.draft.root)
     parts = list(_forest(reading, reading.draft.root))
     if not parts:
-        return Numbers(None, {})
+        return Numbers(whole, {})
     if parts == [main]:
         root, paths = parts[0].node, dict(parts[0].paths())
     else:
@@ -170,7 +183,7 @@ def evaluate(reading: Reading) -> Numbers:
     sizes = evaluation.counts
     counts = {id: sizes[path] for path, id in paths.items()}
     members = None if main is None else evaluation.nodes["" if parts == [main] else "/conditions/0"]
-    return Numbers(main, counts, evaluation, members)
+    return Numbers(whole, counts, evaluation, members)
 
 
 def _forest(reading: Reading, item: DraftItem) -> Iterator[Part]:

@@ -42,7 +42,7 @@ def draft_of(value: object) -> Draft:
         return value
     if isinstance(value, dict):
         try:
-            value = codec.decode(value, scope_allowed=True)
+            value = codec.decode(value, in_automation=True)
         except ConditionErrors:
             value = None
     draft = drafted(value if isinstance(value, Group) else EVERYONE)
@@ -95,13 +95,18 @@ class AudienceField(forms.Field):
         *,
         url: str = "",
         segment: Segment | None = None,
-        scope_allowed: bool = False,
+        in_automation: bool = False,
+        entry_event: str = "",
         lines: Lines | None = None,
         **kwargs: Any,
     ) -> None:
-        """`segment` is the one being edited, `lines` adds to the rail; a page with either has a `url` of its own."""
+        """`segment` is the one being edited, `lines` adds to the rail; a page with either has a `url` of its own.
+
+        `in_automation` offers what can be asked on a journey; `entry_event` is the name of what begins it.
+        """
         super().__init__(**kwargs)
-        self.url, self.segment, self.scope_allowed, self.lines = url, segment, scope_allowed, lines
+        self.url, self.segment, self.lines = url, segment, lines
+        self.in_automation, self.entry_event = in_automation, entry_event
         self.widget.field = self
 
     def __deepcopy__(self, memo: dict[int, Any]) -> AudienceField:
@@ -111,27 +116,27 @@ class AudienceField(forms.Field):
 
     def options(self, name: str) -> Options:
         url = self.url or f"{builder_url()}?name={name}"
-        return Options(name, url, self.segment, self.scope_allowed, self.lines)
+        return Options(name, url, self.segment, self.in_automation, self.entry_event, self.lines)
 
     def clean(self, value: Any) -> Group:
         if not isinstance(value, Draft):
             raise ValidationError("The audience is missing.", code="required")
         if value.operation:
             raise ValidationError([])
-        reading = read(value, segment=self.segment, scope_allowed=self.scope_allowed)
+        reading = read(value, segment=self.segment, in_automation=self.in_automation)
         tree = reading.tree
         if tree is None:
             raise ValidationError(reading.whole or [_unfinished(reading.unfinished)], code="unfinished")
         try:
-            return codec.decode(codec.encode(tree), scope_allowed=self.scope_allowed)
+            return codec.decode(codec.encode(tree), in_automation=self.in_automation)
         except ConditionErrors as errors:
             raise ValidationError([error.message for error in errors.errors], code="invalid") from errors
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         if not isinstance(data, Draft):
             return False
-        tree = read(data, segment=self.segment, scope_allowed=self.scope_allowed).tree
-        before = read(draft_of(initial), scope_allowed=self.scope_allowed).tree
+        tree = read(data, segment=self.segment, in_automation=self.in_automation).tree
+        before = read(draft_of(initial), in_automation=self.in_automation).tree
         return tree is None or before is None or codec.encode(tree) != codec.encode(before)
 
 

@@ -28,6 +28,7 @@ from retargeting.conditions.nodes import (
     Count,
     CountSince,
     Duration,
+    EntryCondition,
     EventCondition,
     Group,
     LabelTarget,
@@ -79,11 +80,12 @@ def _condition(node: Condition, row: DraftRow) -> None:
             row.put("what", "attribute")
             row.put("attribute", line_of(node.attribute))
             _comparison(node.comparison, row, row.one("attribute"))
-            negation = VALUE_OPERATORS[node.comparison.operator].negation
-            row.put("unset", "include" if (negation if node.unset is None else node.unset) else "exclude")
-            if node.unset is not None:
-                row.put("explicit", "yes")
-            row.put("compared", node.comparison.operator.value)
+            _unset(node, row)
+        case EntryCondition():
+            row.put("what", "entry")
+            row.put("property", line_of(node.property))
+            _comparison(node.comparison, row, row.one("property"))
+            _unset(node, row)
         case SegmentCondition():
             row.put("what", "segment" if node.member else "not_segment")
             row.put("segment", str(node.id))
@@ -95,6 +97,14 @@ def _condition(node: Condition, row: DraftRow) -> None:
             row.put("channel", node.channel.value)
         case _:
             assert_never(node)
+
+
+def _unset(node: AttributeCondition | EntryCondition, row: DraftRow) -> None:
+    negation = VALUE_OPERATORS[node.comparison.operator].negation
+    row.put("unset", "include" if (negation if node.unset is None else node.unset) else "exclude")
+    if node.unset is not None:
+        row.put("explicit", "yes")
+    row.put("compared", node.comparison.operator.value)
 
 
 def _message(node: MessageCondition, row: DraftRow) -> None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from retargeting.conditions.nodes import Interaction
 from retargeting.conditions.operators import INTERACTIONS
 
-MESSAGE, EVENT, ATTRIBUTE, SEGMENT, LIST, REACHABLE = "message", "event", "attribute", "segment", "list", "reachable"
+MESSAGE, EVENT, ATTRIBUTE, ENTRY = "message", "event", "attribute", "entry"
+SEGMENT, LIST, REACHABLE = "segment", "list", "reachable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ KINDS: dict[str, Kind] = {
     "complained": _did(Interaction.COMPLAINED),
     "skipped": _did(Interaction.SKIPPED),
     "event": Kind("did", "Events", EVENT),
+    "entry": Kind("entry event’s", "This journey", ENTRY),
     "attribute": Kind("attribute", "People", ATTRIBUTE),
     "segment": Kind("in segment", "People", SEGMENT),
     "not_segment": Kind("not in segment", "People", SEGMENT, holds=False),

@@ -62,7 +62,8 @@ class Options:
     name: str
     url: str
     segment: Segment | None = None
-    scope_allowed: bool = False
+    in_automation: bool = False
+    entry_event: str = ""
     lines: Lines | None = None
 
 
@@ -174,7 +175,7 @@ class Panel:
         self.draft = draft
         self.options = options
         self.name = options.name
-        self.reading: Reading = read(draft, segment=options.segment, scope_allowed=options.scope_allowed)
+        self.reading: Reading = read(draft, segment=options.segment, in_automation=options.in_automation)
         self.numbers: Numbers = evaluate(self.reading)
         self.known = suggestions()
 
@@ -249,6 +250,8 @@ class Panel:
         found = list(self.reading.whole)
         if self.draft.notice:
             found.append(self.draft.notice)
+        if self.reading.asks_entry:
+            found.append("What began a journey is known on the way only: the numbers leave the entry event out.")
         if not self.draft.root.items:
             found.append("There is no condition yet: this is everyone.")
         elif self.total == 0 and not self.reading.problems:
@@ -268,7 +271,8 @@ class Panel:
         return Setting(
             Choices(self.draft),
             self.known,
-            self.options.scope_allowed,
+            self.options.in_automation,
+            self.options.entry_event,
             self.draft.operation,
             f"{self.name}-attributes",
             f"{self.name}-events",

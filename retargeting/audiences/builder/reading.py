@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from retargeting.audiences.builder.draft import DraftRow, Fields
-from retargeting.audiences.builder.kinds import ATTRIBUTE, EVENT, LIST, MESSAGE, REACHABLE, kind_of
+from retargeting.audiences.builder.kinds import ATTRIBUTE, ENTRY, EVENT, LIST, MESSAGE, REACHABLE, kind_of
 from retargeting.audiences.builder.literals import (
     DATE,
     Unreadable,
@@ -35,13 +35,13 @@ class Reading:
     problems: dict[str, str] = field(default_factory=dict)
 
 
-def read_row(row: DraftRow, *, scope_allowed: bool = False) -> Reading:
+def read_row(row: DraftRow, *, in_automation: bool = False) -> Reading:
     reader = _RowReader(row)
     data = reader.condition()
     if reader.problems:
         return Reading(None, reader.problems)
     try:
-        tree = codec.decode({"match": "all", "conditions": [data]}, scope_allowed=scope_allowed)
+        tree = codec.decode({"match": "all", "conditions": [data]}, in_automation=in_automation)
     except ConditionErrors as errors:
         return Reading(
             None, {control_at(row, error.path.removeprefix("/conditions/0")): error.message for error in errors.errors}
@@ -82,7 +82,7 @@ def control_at(row: DraftRow, path: str) -> str:
             return f"{one.id}-{_comparison_control(one, f'/{rest}') if rest else 'property'}"
         return "event"
     form = kind_of(row.one("what")).form
-    if form == ATTRIBUTE:
+    if form in (ATTRIBUTE, ENTRY):
         return _comparison_control(row, path)
     if path.startswith("/target/ids"):
         return row.one("target")
@@ -120,7 +120,9 @@ class _RowReader:
                 data = {"kind": EVENT, "event": self.name(row, "event", "name an event"), "test": self.test()}
                 return data | ({"where": where} if where else {})
             case "attribute":
-                return self.attribute()
+                return self.valued("attribute", "name an attribute")
+            case "entry":
+                return self.valued("property", "name a property")
             case "reachable":
                 return {"kind": REACHABLE, "channel": row.one("channel"), "value": self.kind.holds}
         what = "choose a list" if self.kind.form == LIST else "choose a segment"
@@ -239,9 +241,10 @@ class _RowReader:
             self.note(self.called(fields, control), str(reason))
             return ""
 
-    def attribute(self) -> dict[str, Any]:
+    def valued(self, key: str, missing: str) -> dict[str, Any]:
+        """A condition on the value under a name, which `key` gives."""
         row = self.row
-        data = {"kind": ATTRIBUTE, "attribute": self.name(row, "attribute", "name an attribute")}
+        data = {"kind": self.kind.form, key: self.name(row, key, missing)}
         data |= self.comparison(row)
         operator = VALUE_OPERATORS[ValueOperator(row.one("compare"))]
         include = row.one("unset") == "include"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from retargeting.audiences.builder.draft import Draft, DraftRow, Fields
 from retargeting.audiences.builder.kinds import (
     ATTRIBUTE,
+    ENTRY,
     EVENT,
     KINDS,
     LAST,
@@ -58,6 +59,9 @@ def settle_row(row: DraftRow, known: Suggestions) -> None:
             _comparison(one, one.one("property"), known.property_type(text_of(row.one("event")), property_))
     elif form == ATTRIBUTE:
         _comparison(row, row.one("attribute"), known.attribute_type(text_of(row.one("attribute"))))
+        _unset(row)
+    elif form == ENTRY:
+        _comparison(row, row.one("property"), known.any_property_type(text_of(row.one("property"))))
         _unset(row)
     elif form.startswith("reach"):
         row.default("channel", "push")

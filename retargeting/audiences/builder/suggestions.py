@@ -78,6 +78,10 @@ class Suggestions:
         known = self.events.get(event, {}).get(name)
         return known.type if known else ""
 
+    def any_property_type(self, name: str) -> str:
+        """Of the first event that has it."""
+        return next((known[name].type for known in self.events.values() if name in known), "")
+
 
 def type_of(value: Any) -> str:
     if isinstance(value, bool):
