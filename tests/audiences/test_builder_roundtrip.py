@@ -75,7 +75,7 @@ def test_every_tree_comes_back_from_the_page_as_it_was(tree):
 
 
 @EXAMPLES
-@given(trees(depth=2, scopes=True))
+@given(trees(depth=2, in_automation=True))
 def test_inside_an_automation_the_scope_comes_back_as_well(tree):
     assert through_the_form(tree, in_automation=True) == encode(tree)
 

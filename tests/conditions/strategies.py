@@ -29,6 +29,7 @@ from retargeting.conditions.nodes import (
     CountSince,
     DateOperator,
     Duration,
+    EntryCondition,
     EventCondition,
     Group,
     Interaction,
@@ -182,7 +183,7 @@ def targets(vocabulary: Vocabulary = DEFAULT) -> st.SearchStrategy[Target]:
 
 
 @st.composite
-def messages(draw: st.DrawFn, vocabulary: Vocabulary = DEFAULT, scopes: bool = False) -> MessageCondition:
+def messages(draw: st.DrawFn, vocabulary: Vocabulary = DEFAULT, in_automation: bool = False) -> MessageCondition:
     target = draw(targets(vocabulary))
     events = list(Interaction)
     if isinstance(target, ChannelTarget) and len(target.channels) == 1:
@@ -195,7 +196,7 @@ def messages(draw: st.DrawFn, vocabulary: Vocabulary = DEFAULT, scopes: bool = F
         draw(event_tests(vocabulary)),
         opens=draw(st.sampled_from(Opens)) if row.opens else Opens.HUMAN,
         among=draw(st.sampled_from(Among)) if row.among else Among.RECIPIENTS,
-        scope=draw(st.sampled_from([None, *Scope])) if scopes and isinstance(target, StepTarget) else None,
+        scope=draw(st.sampled_from([None, *Scope])) if in_automation and isinstance(target, StepTarget) else None,
     )
 
 
@@ -241,22 +242,33 @@ def events(vocabulary: Vocabulary = DEFAULT) -> st.SearchStrategy[EventCondition
 
 @st.composite
 def attributes(draw: st.DrawFn, vocabulary: Vocabulary = DEFAULT) -> AttributeCondition:
+    return AttributeCondition(draw(st.sampled_from(vocabulary.attributes)), *draw(compared_or_unset(vocabulary)))
+
+
+@st.composite
+def entries(draw: st.DrawFn, vocabulary: Vocabulary = DEFAULT) -> EntryCondition:
+    return EntryCondition(draw(st.sampled_from(vocabulary.properties)), *draw(compared_or_unset(vocabulary)))
+
+
+@st.composite
+def compared_or_unset(draw: st.DrawFn, vocabulary: Vocabulary) -> tuple[Comparison, bool | None]:
     comparison = draw(comparisons(vocabulary))
     asked = VALUE_OPERATORS[comparison.operator].operand is not Operand.NONE
-    unset = draw(st.sampled_from([None, True, False])) if asked else None
-    return AttributeCondition(draw(st.sampled_from(vocabulary.attributes)), comparison, unset)
+    return comparison, draw(st.sampled_from([None, True, False])) if asked else None
 
 
-def conditions(vocabulary: Vocabulary = DEFAULT, scopes: bool = False) -> st.SearchStrategy[Condition]:
+def conditions(vocabulary: Vocabulary = DEFAULT, in_automation: bool = False) -> st.SearchStrategy[Condition]:
     found: list[st.SearchStrategy[Condition]] = [
-        messages(vocabulary, scopes),
-        messages(vocabulary, scopes),
+        messages(vocabulary, in_automation),
+        messages(vocabulary, in_automation),
         st.builds(ReachableCondition, st.sampled_from(Channel), st.booleans()),
     ]
     if vocabulary.event_names:
         found.append(events(vocabulary))
     if vocabulary.attributes:
         found.append(attributes(vocabulary))
+    if vocabulary.properties and in_automation:
+        found.append(entries(vocabulary))
     if vocabulary.segments:
         found.append(st.builds(SegmentCondition, st.sampled_from(vocabulary.segments), st.booleans()))
     if vocabulary.lists:
@@ -271,9 +283,11 @@ def groups(draw: st.DrawFn, nodes: st.SearchStrategy[Node]) -> Group:
     return Group(match, members, draw(st.integers(1, len(members))) if match is Match.AT_LEAST else None)
 
 
-def trees(vocabulary: Vocabulary = DEFAULT, *, depth: int = 3, scopes: bool = False) -> st.SearchStrategy[Group]:
-    """Valid trees up to `depth` groups deep; with `scopes` those that are valid inside an automation."""
-    leaves = conditions(vocabulary, scopes)
+def trees(
+    vocabulary: Vocabulary = DEFAULT, *, depth: int = 3, in_automation: bool = False
+) -> st.SearchStrategy[Group]:
+    """Valid trees up to `depth` groups deep; with `in_automation` those that are valid inside an automation."""
+    leaves = conditions(vocabulary, in_automation)
     nodes: st.SearchStrategy[Node] = leaves
     for _ in range(depth - 1):
         nodes = st.one_of(leaves, groups(nodes))
@@ -311,11 +325,13 @@ def interactions(draw: st.DrawFn, vocabulary: Vocabulary, labels: Mapping[int, f
     )
 
 
+def event_properties(vocabulary: Vocabulary = DEFAULT) -> st.SearchStrategy[dict[str, JSON]]:
+    return st.dictionaries(st.sampled_from(vocabulary.properties), st.sampled_from(VALUES))
+
+
 def event_facts(vocabulary: Vocabulary) -> st.SearchStrategy[EventFact]:
-    properties = st.dictionaries(st.sampled_from(vocabulary.properties), st.sampled_from(VALUES))
-    return st.builds(
-        EventFact, st.sampled_from(vocabulary.event_names), properties, st.sampled_from(edges(vocabulary))
-    )
+    names, moments = st.sampled_from(vocabulary.event_names), st.sampled_from(edges(vocabulary))
+    return st.builds(EventFact, names, event_properties(vocabulary), moments)
 
 
 def labellings(vocabulary: Vocabulary = DEFAULT) -> st.SearchStrategy[Mapping[int, frozenset[str]]]:

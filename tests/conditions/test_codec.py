@@ -50,7 +50,7 @@ def count(operator: str, **options: Any) -> dict[str, Any]:
 
 
 @settings(max_examples=200)
-@given(trees(scopes=True))
+@given(trees(in_automation=True))
 def test_every_valid_tree_survives_being_written_and_read(tree: Group) -> None:
     written = encode(tree)
     again = decode(json.loads(json.dumps(written)), in_automation=True)
@@ -301,6 +301,16 @@ def test_scope_is_for_steps_inside_an_automation() -> None:
     assert refused(group(LIST | {"scope": "ever"}), in_automation=True)
 
 
+def test_the_entry_event_is_asked_about_inside_an_automation_only() -> None:
+    entry = {"kind": "entry", "property": "value", "operator": "at_least", "value": 50}
+    assert decode(group(entry), in_automation=True)
+    assert set(refused(group(entry))) == {"/conditions/0/kind"}
+    assert set(refused(group({"kind": "entry", "attribute": "x", "operator": "is_set"}), in_automation=True)) == {
+        "/conditions/0/attribute",
+        "/conditions/0/property",
+    }
+
+
 EXISTING = {
     Channel.PUSH: "sent delivered opened clicked skipped",
     Channel.EMAIL: "sent delivered opened clicked bounced unsubscribed complained skipped",
@@ -362,7 +372,7 @@ def test_anything_that_is_no_tree_is_a_list_of_mistakes_that_can_be_sent(data: o
 
 
 @settings(max_examples=200)
-@given(trees(scopes=True), st.data())
+@given(trees(in_automation=True), st.data())
 def test_a_valid_tree_with_anything_put_anywhere_is_a_tree_or_a_list_of_mistakes(tree: Group, data: Any) -> None:
     written: Any = json.loads(json.dumps(encode(tree)))
     place = written

@@ -20,6 +20,10 @@ def country(operator: str, value: object, **options: Any) -> dict[str, Any]:
     return {"kind": "attribute", "attribute": "country", "operator": operator, "value": value, **options}
 
 
+def entry(operator: str, value: object) -> dict[str, Any]:
+    return {"kind": "entry", "property": "country", "operator": operator, "value": value}
+
+
 def bought(value: bool) -> dict[str, Any]:
     return {"kind": "event", "event": "bought", "test": YES if value else NO}
 
@@ -41,12 +45,13 @@ MEMBER = {"kind": "segment", "id": 4, "member": True}
         ("all", MEMBER, group(MEMBER, match="none")),
         ("all", group(bought(True), match="none"), bought(True)),
         ("all", MEMBER, MEMBER),
+        ("all", entry("is", "FR"), entry("is", "IT")),
     ],
 )
 def test_these_pairs_are_pointed_out_at_the_later_one(
     match: str, first: dict[str, Any], second: dict[str, Any]
 ) -> None:
-    found = warnings(decode(group(first, second, match=match)))
+    found = warnings(decode(group(first, second, match=match), in_automation=True))
     assert [path for path, message in found] == ["/conditions/1"]
 
 
@@ -58,12 +63,13 @@ def test_these_pairs_are_pointed_out_at_the_later_one(
         ("any", country("is_not", "FR", unset="exclude"), country("is_not", "IT", unset="exclude")),
         ("all", country("is", "FR", unset="include"), country("is", "IT", unset="include")),
         ("any", message("opened", YES), message("opened", NO)),
+        ("all", country("is", "FR"), entry("is", "IT")),
         ("all", country("is", 1), country("is", True) | {"attribute": "vip"}),
         ("all", message("opened", NO), message("opened", NO, among="everyone")),
     ],
 )
 def test_these_pairs_are_left_in_peace(match: str, first: dict[str, Any], second: dict[str, Any]) -> None:
-    assert warnings(decode(group(first, second, match=match))) == []
+    assert warnings(decode(group(first, second, match=match), in_automation=True)) == []
 
 
 def test_inner_groups_are_looked_at_too() -> None:

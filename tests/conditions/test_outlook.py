@@ -38,7 +38,17 @@ from retargeting.conditions.outlook import Outlook, outlook
 from retargeting.conditions.person import evaluate, verdicts_by_path
 from retargeting.conditions.saying import SUPPOSED
 from tests.conditions.cast import NAMES, NO, NOW, TICK, YES, did, group, happened, message, with_interactions
-from tests.conditions.strategies import AUTOMATIONS, Vocabulary, counts, groups, labellings, people, targets, trees
+from tests.conditions.strategies import (
+    AUTOMATIONS,
+    Vocabulary,
+    counts,
+    event_properties,
+    groups,
+    labellings,
+    people,
+    targets,
+    trees,
+)
 from tests.conditions.strategies import NOW as MOMENT
 
 WITH_SEGMENTS = Vocabulary(segments=(1,))
@@ -62,9 +72,11 @@ def known(labels: Mapping[int, frozenset[str]]) -> tuple[KnownMessage, ...]:
 @st.composite
 def situations(draw: st.DrawFn) -> tuple[Group, Person, Context]:
     labels = draw(labellings())
-    tree, person = draw(trees(WITH_SEGMENTS, scopes=True)), draw(people(WITH_SEGMENTS, labels))
+    tree, person = draw(trees(WITH_SEGMENTS, in_automation=True)), draw(people(WITH_SEGMENTS, labels))
     context = Context(MOMENT, {1: draw(trees(depth=2))}, messages=known(labels))
-    return tree, person, replace(context, journey=1, automation=7) if draw(st.booleans()) else context
+    if draw(st.booleans()):
+        context = replace(context, journey=1, automation=7, entry=draw(event_properties()))
+    return tree, person, context
 
 
 AGES = st.sampled_from((Duration(90, Unit.MINUTE), Duration(5, Unit.HOUR), Duration(1, Unit.DAY)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +16,7 @@ from retargeting.conditions.nodes import Group, Match
 from retargeting.conditions.person import evaluate, verdicts_by_path
 from tests.conditions.cast import NAMES, NO, NOW, YES, did, group, happened, message, verdict, with_interactions
 from tests.conditions.strategies import NOW as MOMENT
-from tests.conditions.strategies import Vocabulary, people, trees
+from tests.conditions.strategies import Vocabulary, event_properties, people, trees
 
 HOURS_7 = timedelta(hours=7)
 PUSH = {"type": "channel", "channels": ["push"]}
@@ -60,6 +61,15 @@ def test_an_age_too_short_for_the_unit_is_said_in_a_smaller_one() -> None:
     assert reason(message("sent", test), with_interactions(happened("sent", timedelta(0)))).startswith(
         "last sent less than a minute ago"
     )
+
+
+def test_the_entry_event_is_that_of_the_journey_and_means_nothing_inside_a_segment() -> None:
+    condition = {"kind": "entry", "property": "value", "operator": "at_least", "value": 50}
+    on_a_journey = Context(NOW, names=NAMES, journey=1, automation=7, entry={"value": 20})
+    assert verdict(condition, Person(), on_a_journey).reason == (
+        "entry event’s value is 20, needs one that is at least 50"
+    )
+    assert not verdict(condition, Person({"value": 80}), on_a_journey.everywhere).met
 
 
 def test_attributes_show_what_they_are() -> None:
@@ -125,13 +135,13 @@ WITH_SEGMENTS = Vocabulary(segments=(1,))
 
 
 @settings(max_examples=200, deadline=None)
-@given(trees(WITH_SEGMENTS, scopes=True), trees(), people(WITH_SEGMENTS), st.booleans())
+@given(trees(WITH_SEGMENTS, in_automation=True), trees(), people(WITH_SEGMENTS), st.none() | event_properties())
 def test_every_tree_has_a_reasoned_verdict_for_everybody(
-    tree: Group, segment: Group, person: Person, in_journey: bool
+    tree: Group, segment: Group, person: Person, entry: dict[str, Any] | None
 ) -> None:
     context = Context(MOMENT, segments={1: segment})
-    if in_journey:
-        context = Context(MOMENT, segments={1: segment}, journey=1, automation=7)
+    if entry is not None:
+        context = replace(context, journey=1, automation=7, entry=entry)
     found = verdicts_by_path(evaluate(tree, person, context))
     assert all(verdict.reason for verdict in found.values())
     assert all(verdict.fact is None or verdict.fact.occurred_at <= MOMENT for verdict in found.values())

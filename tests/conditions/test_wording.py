@@ -98,6 +98,7 @@ STEP = {"type": "step", "automation": 3, "keys": ["welcome"]}
         (message("opened", YES, STEP, scope="ever"), "opened step Welcome of Onboarding (in any journey)"),
         (message("opened", YES, {"type": "campaign", "ids": [12, 99]}), "opened Spring sale or campaign 99"),
         (COUNTRY, "country is France or Belgium"),
+        ({"kind": "entry", "property": "sum", "operator": "at_most", "value": 10}, "entry event’s sum is at most 10"),
         ({"kind": "list", "id": 2, "member": False}, "is not in the list Gala guests"),
         ({"kind": "reachable", "channel": "in_app", "value": False}, "cannot be reached by in-app message"),
     ],
@@ -142,7 +143,7 @@ def test_names_and_joiners_are_marked() -> None:
     assert [part.text for part in parts if part.style == "joiner"] == ["and", "but not"]
 
 
-@given(trees(Vocabulary(segments=(1, 2)), scopes=True))
+@given(trees(Vocabulary(segments=(1, 2)), in_automation=True))
 def test_every_tree_has_a_sentence(tree: Group) -> None:
     text = str(sentence(tree, KnownNames()))
     assert text == "Everyone" or text.endswith(".")
@@ -160,7 +161,7 @@ SMALL = Vocabulary(campaigns=(1,), automations={7: ("a",)}, labels=("promo",), l
 def test_conditions_that_read_the_same_mean_the_same(data: st.DataObject) -> None:
     labels = data.draw(labellings(SMALL))
     persons: list[Person] = data.draw(st.lists(people(SMALL, labels), min_size=4, max_size=4))
-    drawn: list[Condition] = data.draw(st.lists(conditions(SMALL, scopes=True), min_size=25, max_size=25))
+    drawn: list[Condition] = data.draw(st.lists(conditions(SMALL, in_automation=True), min_size=25, max_size=25))
     context = Context(NOW, journey=1, automation=7)
     meanings: dict[str, list[bool]] = {}
     for condition in drawn:
