@@ -20,6 +20,7 @@ from retargeting.conditions.nodes import (
     Opens,
     Target,
 )
+from retargeting.conditions.operators import INTERACTIONS
 from retargeting.orchestrations.models import Label
 
 FEWEST, MOST = 2, 5
@@ -56,22 +57,28 @@ class Row:
 
 def of_campaigns(campaigns: Sequence[Campaign], opens: Opens = Opens.HUMAN) -> list[Row]:
     targets: list[Target] = [CampaignTarget((campaign.pk,)) for campaign in campaigns]
-    silent = {place for place, campaign in enumerate(campaigns) if campaign.channel == Channel.SMS}
-    return _rows(campaigns, targets, opens, silent)
+    return _rows(campaigns, targets, opens, [{Channel(campaign.channel)} for campaign in campaigns])
 
 
 def of_labels(labels: Sequence[Label], opens: Opens = Opens.HUMAN) -> list[Row]:
     """People of all that carries the label now, each counted once."""
     targets: list[Target] = [LabelTarget((label.code,)) for label in labels]
-    return _rows(labels, targets, opens, set())
+    return _rows(labels, targets, opens, [set(Channel)] * len(labels))
 
 
-def _rows(about: Sequence[Campaign | Label], targets: Sequence[Target], opens: Opens, silent: set[int]) -> list[Row]:
-    conditions = [
-        MessageCondition(event, target, Occurred(True), opens) if event in BY_READERS
-        else MessageCondition(event, target, Occurred(True))
-        for target in targets for event in COLUMNS
-    ]  # fmt: skip
+def of_label(label: Label, event: Interaction, opens: Opens = Opens.HUMAN) -> Group:
+    """The condition on the people behind a number of a label."""
+    return Group(Match.ALL, (_condition(event, LabelTarget((label.code,)), opens),))
+
+
+def _condition(event: Interaction, target: Target, opens: Opens) -> MessageCondition:
+    return MessageCondition(event, target, Occurred(True), opens if event in BY_READERS else Opens.HUMAN)
+
+
+def _rows(
+    about: Sequence[Campaign | Label], targets: Sequence[Target], opens: Opens, channels: Sequence[set[Channel]]
+) -> list[Row]:
+    conditions = [_condition(event, target, opens) for target in targets for event in COLUMNS]
     nodes = evaluate(Group(Match.ANY, tuple(conditions))).nodes
     counts = [len(nodes[f"/conditions/{place}"]) for place in range(len(conditions))]
     width = len(COLUMNS)
@@ -79,13 +86,14 @@ def _rows(about: Sequence[Campaign | Label], targets: Sequence[Target], opens: O
     for place, each in enumerate(about):
         people = dict(zip(COLUMNS, counts[place * width : (place + 1) * width], strict=True))
         sent = people[Interaction.SENT]
-        rows.append(Row(each, {event: _cell(event, people[event], sent, place in silent) for event in COLUMNS}))
+        known = [event for event in COLUMNS if channels[place] & set(INTERACTIONS[event].channels)]
+        rows.append(Row(each, {event: _cell(event, people[event], sent, event in known) for event in COLUMNS}))
     return _with_best(rows)
 
 
-def _cell(event: Interaction, people: int, sent: int, silent: bool) -> Cell:
-    """Of text messages nobody can tell whether they were opened."""
-    if event == Interaction.SENT or not sent or (silent and event == Interaction.OPENED):
+def _cell(event: Interaction, people: int, sent: int, known: bool) -> Cell:
+    """`known`: whether one can tell; of text messages nobody knows whether they were opened."""
+    if event == Interaction.SENT or not sent or not known:
         return Cell(people)
     rate = Rate(min(people, sent), sent)
     low, high = interval(rate)

@@ -24,6 +24,7 @@ urlpatterns = [
     path("campaigns/new/", lists.CampaignCreate.as_view(), name="campaign-create"),
     path("campaigns/compare/", comparison.campaigns, name="campaigns-compare"),
     path("labels/compare/", comparison.labels, name="labels-compare"),
+    path("labels/<int:pk>/people/<slug:event>/", comparison.LabelPeople.as_view(), name="label-people"),
     path("campaigns/labels/", lists.label_many, name="campaigns-label"),
     path("campaigns/<int:pk>/", editor.Editor.as_view(), name="campaign"),
     path("campaigns/<int:pk>/name/", editor.CampaignName.as_view(), name="campaign-name"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from datetime import UTC, datetime
 
@@ -9,6 +10,9 @@ import pytest
 
 from campaigns import comparison
 from campaigns.actions import create_campaign
+from campaigns.models import Campaign
+from retargeting.audiences.engine import evaluate
+from retargeting.conditions.codec import decode
 from retargeting.conditions.nodes import Interaction
 from retargeting.interactions.ingest import MessageEventRow, record_message_events
 from retargeting.interactions.models import CHANNEL_CODES, EVENT_CODES
@@ -80,6 +84,36 @@ def test_the_page_and_its_file(sent, viewer_client):
     assert len(text.strip().splitlines()) == 3
     assert "\n=B" not in text
     assert "50.0 %" in text
+
+
+def test_what_a_channel_cannot_tell_is_no_number(sent):
+    [push, _] = comparison.of_campaigns([sent("A", 200, 20, channel="push"), sent("B", 100, 25)])
+    assert push.cells[Interaction.COMPLAINED].share is None
+
+
+def test_every_number_opens_the_people_behind_it(sent, viewer_client):
+    a, b = sent("A", 200, 20), sent("B", 100, 25, channel="push")
+    page = viewer_client.get(f"/campaigns/compare/?campaign={a.pk}&campaign={b.pk}&opens=all").content.decode()
+    links = re.findall(r'class="people-count" href="([^"]+)"', page)
+    assert f"/campaigns/{a.pk}/report/people/opened/?opens=all" in links
+    assert {viewer_client.get(link).status_code for link in links} == {200}
+
+
+def test_the_people_of_a_label_get_a_campaign(sent, marketer_client, viewer_client):
+    promo, news = (Label.objects.create(code=code, name=code) for code in ("promo", "news"))
+    sent("A", 200, 20, label=promo)
+    sent("B", 0, 0, label=news)
+    page = marketer_client.get("/labels/compare/").content.decode()
+    assert f"/labels/{promo.pk}/people/opened/" in page
+    url = f"/labels/{promo.pk}/people/opened/"
+    assert marketer_client.get(url).context["paginator"].count == 200
+    assert viewer_client.post(url, {"channel": "push"}).status_code == 403
+    assert marketer_client.post(url, {"channel": "fax"}).status_code == 404
+    assert marketer_client.get(f"/labels/{promo.pk}/people/skipped/").status_code == 404
+    marketer_client.post(url, {"channel": "push"})
+    draft = Campaign.objects.latest("pk")
+    assert (draft.channel, draft.status, list(draft.labels.all())) == ("push", "draft", [promo])
+    assert len(evaluate(decode(draft.audience)).members) == 200
 
 
 @pytest.mark.parametrize("query", ["", "?campaign=1", "?campaign=x&campaign=y", "?campaign=1&campaign=1"])

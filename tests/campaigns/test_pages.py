@@ -32,6 +32,7 @@ def address(name: str, campaign: Campaign) -> str:
         "campaigns-label": [],
         "campaigns-compare": [],
         "labels-compare": [],
+        "label-people": [Label.objects.get_or_create(code="news", name="News")[0].pk, "sent"],
         "campaign-people": [campaign.pk, "sent"],
         "campaign-goal-people": [campaign.pk, "written_to"],
         "campaign-breakdown": [campaign.pk, "language"],
