@@ -16,9 +16,10 @@ from retargeting.audiences.builder.panel import Line
 from retargeting.audiences.engine import evaluate
 from retargeting.conditions import codec
 from retargeting.conditions.errors import ConditionErrors
+from retargeting.conditions.nodes import Channel
+from retargeting.conditions.operators import CHANNELS
 from retargeting.messaging.eligibility import ABOUT_ADDRESSES, Intent, left_out
 from retargeting.messaging.models import SkipReason
-from retargeting.profiles.models import CHANNEL_CHOICES
 
 UNUSUAL_FACTOR = 2
 WHOLES = {"matched": "Match now", "recipients": "Will be sent it", "later": "Put off first, by quiet hours or a cap"}
@@ -144,10 +145,12 @@ def _warnings(campaign: Campaign, matched: int, live: int) -> list[str]:
         .first()
     )
     if last is not None and last.matched:
-        channel = dict(CHANNEL_CHOICES)[campaign.channel]
-        before = f"the last {channel} campaign, {last.campaign.name}, which went to an audience of {last.matched:,}"
+        channel = CHANNELS[Channel(campaign.channel)].noun
+        before = f"the last campaign by {channel}, {last.campaign.name}, which went to an audience of {last.matched:,}"
         if matched > UNUSUAL_FACTOR * last.matched:
             found.append(f"The audience of {matched:,} is {matched / last.matched:,.1f} times that of {before}.")
         elif matched and matched * UNUSUAL_FACTOR < last.matched:
-            found.append(f"The audience of {matched:,} is only {matched / last.matched:.0%} of that of {before}.")
+            found.append(
+                f"The audience of {matched:,} is only {100 * matched / last.matched:.0f} % of that of {before}."
+            )
     return found

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_safe
 from campaigns.aftermath import can_be_retried
 from campaigns.breakdown import traits_of
 from campaigns.filters import DeliveryFilter
+from campaigns.forecast import forecast
 from campaigns.forms import PersonForm
 from campaigns.health import findings
 from campaigns.models import Campaign, CampaignStatus, Run
@@ -61,6 +62,8 @@ class CampaignReport(View):
             "times": times(campaign),
             **self.person(campaign),
         }
+        if campaign.status == CampaignStatus.SCHEDULED:
+            context["forecast"] = forecast(campaign)
         if run is not None:
             counted = report(campaign, opens=opens)
             context |= {

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 from pyroaring import BitMap
 
 from campaigns import moves, tasks
@@ -122,6 +125,11 @@ def test_progress_is_asked_for_only_while_it_moves(campaign, people, marketer, m
     done = marketer_client.get(progress)
     assert (done.status_code, done["HX-Refresh"]) == (204, "true")
     assert b"every 2s" not in page(marketer_client, campaign).content
+
+
+def test_one_that_is_scheduled_shows_whom_it_would_reach_now(campaign, people, marketer, viewer_client):
+    moves.schedule(actor=marketer, campaign=campaign, send_at=timezone.now() + timedelta(days=2))
+    assert page(viewer_client, campaign).context["forecast"].will_be_sent == 8
 
 
 def test_pause_resume_and_cancel(campaign, people, marketer, marketer_client):
