@@ -3,7 +3,8 @@
 1. The automation is held in its state: what is paused or stopped moves nobody once that is confirmed.
 2. The rows are locked that are still as they were when the decision was made. Whoever was taken out, moved or ended
    meanwhile, or is in the hands of another worker, is left alone.
-3. Messages, updates and calls are written down for those, their steps as passed, and where they are now.
+3. Messages, updates and calls are written down for those, their steps as passed, and where they are now. Whoever came
+   by a step of the same name in a former version is not sent its message, or reported by its call, again.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from automations.engine.deciding import HELD_FOR, Decision, Stay
 from automations.engine.locks import hold_off_reading
 from automations.engine.mailing import send
 from automations.graph.nodes import Message, Step, UpdateProfile, Webhook
-from automations.models import AutomationStatus, StepTrouble, Way
+from automations.models import AutomationStatus, StepTrouble, Version, VersionStatus, Way
 from retargeting.profiles.actions import set_attributes
 
 LOCK = """
@@ -33,6 +34,11 @@ LOCK = """
 PASSED = """
     INSERT INTO automations_passage (journey_id, lap, version_id, step, way, profile_id, passed_at)
     SELECT id, lap, version_id, %s, %s, profile_id, %s FROM automations_journey WHERE id = ANY(%s)
+"""
+PASSED_BEFORE = """
+    SELECT journey.id FROM automations_journey AS journey
+    JOIN automations_passage AS passage ON passage.journey_id = journey.id AND passage.lap = journey.lap
+    WHERE journey.id = ANY(%s) AND passage.step = %s
 """
 STAY = """
     UPDATE automations_journey SET step = %s, way = %s, arrived_at = %s, due_at = %s WHERE id = ANY(%s)
@@ -120,12 +126,22 @@ def _act(batch: Batch, step: Step, rows: Rows) -> None:
         return
     match step.action:
         case Message() as message:
-            send(batch, step.key, message, rows)
+            send(batch, step.key, message, _for_the_first_time(batch, step, rows))
         case UpdateProfile(attributes):
             set_attributes(ids=batch.profiles[rows].tolist(), values=attributes)
         case Webhook():
             now = timezone.now()
-            _execute(CALL, [step.key, now, now], batch, rows)
+            _execute(CALL, [step.key, now, now], batch, _for_the_first_time(batch, step, rows))
+
+
+def _for_the_first_time(batch: Batch, step: Step, rows: Rows) -> Rows:
+    """Those who have not passed a step of that name. In one version nobody comes by twice in the same lap."""
+    if not Version.objects.filter(automation=batch.automation, status=VersionStatus.FORMER).exists():
+        return rows
+    with connection.cursor() as cursor:
+        cursor.execute(PASSED_BEFORE, [batch.ids[rows].tolist(), step.key])
+        before = np.array([id for (id,) in cursor.fetchall()], dtype=np.int64)
+    return rows[~np.isin(batch.ids[rows], before)]
 
 
 def _stay(batch: Batch, stay: Stay, rows: Rows, now: datetime) -> None:

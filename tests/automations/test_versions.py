@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+import time_machine
 from django.utils import timezone
 
 from automations import actions, moving, publishing
 from automations.actions import AutomationError
 from automations.graph import codec
-from automations.models import Automation, AutomationStatus, Ending, Journey, JourneyStatus, Version, VersionStatus
+from automations.models import (
+    Automation,
+    AutomationStatus,
+    Ending,
+    Journey,
+    JourneyStatus,
+    Version,
+    VersionStatus,
+    WebhookCall,
+)
 from automations.publishing import NotReady, People
 from automations.readiness import problems
 from retargeting.accounts.models import Activity
@@ -107,6 +119,24 @@ def test_people_move_to_the_step_of_the_same_name_and_the_others_leave(cart):
     said = Activity.objects.filter(verb="publish").first()
     assert said is not None
     assert "1 on the way moved to it; 1 journeys ended" in said.summary
+
+
+def test_nobody_gets_a_message_again_that_they_have_had_on_this_journey(town):
+    hook = {"key": "tell", "type": "webhook", "url": "https://shop.example/hook"}
+    automation = town.automation({"steps": [push("first"), hook, delay("wait"), push("last")]})
+    early, late = town.people(2)
+    town.enter(automation, early)
+    town.move()
+    edited(automation, steps=[delay("wait"), push("first"), hook, push("last")])
+    publishing.publish(actor=None, automation=automation, people=People.MOVE)
+    town.enter(automation, late)
+    town.move()
+    with time_machine.travel(timezone.now() + timedelta(hours=2)):
+        town.move()
+        town.send()
+        assert town.got(early) == ["first", "last"]
+        assert sorted(town.got(late)) == ["first", "last"]
+        assert WebhookCall.objects.count() == 2
 
 
 def test_appended_steps_reach_those_who_had_finished_where_that_is_wanted(cart):
