@@ -70,6 +70,9 @@ class Campaign(Orchestration):
     content: models.JSONField[Any, Any] = models.JSONField(default=dict, help_text="Fields of the channel's message.")
     send_at = models.DateTimeField(null=True, blank=True, help_text="When it goes out; empty means at launch.")
     starts_at = models.DateTimeField(null=True, blank=True, editable=False)
+    clock = models.TimeField(
+        null=True, blank=True, editable=False, help_text="The time of day at which a recurring one goes out again."
+    )
     time_zone = models.CharField(max_length=64, default="UTC", help_text="On whose clocks the time was chosen.")
     own_zones = models.BooleanField(default=False, help_text="At that time in each person's own zone.")
     if_past = models.CharField(max_length=5, choices=IfPast, default=IfPast.SEND)

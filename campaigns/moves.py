@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
@@ -24,7 +25,7 @@ from retargeting.conditions import codec
 from retargeting.conditions.wording import sentence
 from retargeting.messaging import dispatches
 from retargeting.messaging.models import Dispatch, DispatchStatus
-from retargeting.messaging.recurring import first_run, next_run, repeat_words
+from retargeting.messaging.recurring import first_run, next_run, repeat_words, wall_of
 from retargeting.queue import enqueue
 
 PREPARE_TASK = "campaigns.tasks.prepare_run"
@@ -123,7 +124,7 @@ def schedule(*, actor: Actor, campaign: Campaign, send_at: datetime | None = Non
     if campaign.send_at is None or last_moment(campaign, campaign.send_at) <= timezone.now():
         raise NotReady([("when", "Choose a time in the future, or launch it now.")])
     _check_ready(campaign)
-    _await(campaign, campaign.send_at)
+    _await(campaign, campaign.send_at, clock=wall_of(asked or campaign.send_at, zone).time())
     again = f", {repeat_words(campaign.repeat)}" if campaign.repeat else ""
     own = " in each person's own zone" if campaign.own_zones else ""
     summary = f"Scheduled {campaign.name} for {clock_words(campaign)}{own}{again}."
@@ -131,9 +132,11 @@ def schedule(*, actor: Actor, campaign: Campaign, send_at: datetime | None = Non
     return campaign
 
 
-def _await(campaign: Campaign, send_at: datetime) -> bool:
+def _await(campaign: Campaign, send_at: datetime, **values: Any) -> bool:
     starts_at = begins_at(campaign, send_at)
-    return Campaign.STATES.transition(campaign, CampaignStatus.SCHEDULED, send_at=send_at, starts_at=starts_at)
+    return Campaign.STATES.transition(
+        campaign, CampaignStatus.SCHEDULED, send_at=send_at, starts_at=starts_at, **values
+    )
 
 
 @transaction.atomic
@@ -266,6 +269,7 @@ def complete(dispatch: Dispatch) -> None:
         ZoneInfo(campaign.time_zone),
         runs=campaign.runs.count(),
         now=timezone.now(),
+        clock=campaign.clock,
     )
     if following is not None and _await(campaign, following):
         note(

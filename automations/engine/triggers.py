@@ -20,7 +20,7 @@ from retargeting.audiences.engine import evaluate
 from retargeting.audiences.models import Segment
 from retargeting.bitmaps import pack, unpack
 from retargeting.conditions.nodes import EVERYONE, Group, Match, SegmentCondition
-from retargeting.messaging.recurring import next_run
+from retargeting.messaging.recurring import next_run, wall_of
 
 SEGMENT_PAUSE = timedelta(seconds=10)
 SHARE = 20
@@ -66,7 +66,8 @@ def _look_at_segment(door: Door, trigger: SegmentTrigger, state: TriggerState, n
 def _run_schedule(door: Door, trigger: ScheduleTrigger, state: TriggerState, now: datetime) -> int:
     """Whoever misses runs, since nobody was there, makes up for the last one only."""
     made, last, zone = state.runs + 1, state.next_at or now, ZoneInfo(trigger.time_zone)
-    following = next_run(trigger.repeat, last, zone, runs=made, now=now)
+    clock = wall_of(trigger.at, zone).time()
+    following = next_run(trigger.repeat, last, zone, runs=made, now=now, clock=clock)
     people = evaluate(door.entry.audience or EVERYONE).members
     return _settle(door, state, people, next_at=following, runs=made, looked_at=now)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import calendar
 from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -92,24 +92,30 @@ def first_run(repeat: Mapping[str, Any] | None, send_at: datetime, zone: ZoneInf
 
 
 def next_run(
-    repeat: Mapping[str, Any] | None, last: datetime, zone: ZoneInfo, *, runs: int, now: datetime
+    repeat: Mapping[str, Any] | None,
+    last: datetime,
+    zone: ZoneInfo,
+    *,
+    runs: int,
+    now: datetime,
+    clock: time | None = None,
 ) -> datetime | None:
     """The first occurrence after `last` that is still to come, after `runs` runs; None where it has ended.
 
-    Occurrences that passed while an earlier run was still at it are left out: nobody gets two in a row.
+    Occurrences that passed while an earlier run was still at it are left out: nobody gets two in a row. `clock` is the
+    time of day that was chosen: `last` shows another one where the clocks skipped it.
     """
     if repeat is None or (repeat.get("runs") is not None and runs >= repeat["runs"]):
         return None
-    start = max(wall_of(last, zone) + timedelta(days=1), _same_clock(wall_of(last, zone), wall_of(now, zone)))
+    before = wall_of(last, zone)
+    if clock is not None:
+        before = datetime.combine(before.date(), clock)
+    start = max(before + timedelta(days=1), datetime.combine(wall_of(now, zone).date(), before.time()))
     for wall in occurrences(repeat, start):
         moment = moment_at(wall, zone)
         if moment > max(last, now):
             return moment
     return None
-
-
-def _same_clock(wall: datetime, day: datetime) -> datetime:
-    return datetime.combine(day.date(), wall.time())
 
 
 def wall_of(moment: datetime, zone: ZoneInfo) -> datetime:

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from automations import publishing
 from automations.engine import reacting, triggers, waits
-from automations.models import Journey, JourneyStatus, Passage
+from automations.models import Journey, JourneyStatus, Passage, TriggerState
 from retargeting.audiences.models import Segment
 from retargeting.interactions.actions import accept_events, accept_interactions
 from tests.automations.definitions import delay, push
@@ -270,6 +270,21 @@ def test_a_schedule_lets_its_audience_in_each_time(town):
             triggers.look()
             town.move()
             assert automation.journeys.count() == entries
+
+
+def test_a_schedule_keeps_its_time_of_day_over_a_night_that_skips_it(town):
+    """02:30 in Paris, which 29 March 2026 does not have."""
+    start = datetime(2026, 3, 28, 1, 30, tzinfo=UTC)
+    trigger = {"type": "schedule", "at": start.isoformat(), "time_zone": "Europe/Paris", "repeat": {"every": "day"}}
+    with time_machine.travel(start - timedelta(hours=1), tick=False):
+        automation = town.automation({"trigger": trigger, "steps": [push("news")]})
+    found = []
+    for _ in range(3):
+        due = TriggerState.objects.get(version__automation=automation).next_at
+        found.append(due)
+        with time_machine.travel(due, tick=False):
+            triggers.look()
+    assert [f"{each:%d %H:%M}" for each in found] == ["28 01:30", "29 01:00", "30 00:30"]
 
 
 def test_a_wait_for_a_condition_is_asked_again(town):

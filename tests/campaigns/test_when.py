@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -50,6 +50,13 @@ def at(text: str) -> datetime:
 def test_the_next_run_is_at_the_same_time_of_the_wall_clock(repeat, last, zone, following):
     found = next_run(repeat, at(last), zone, runs=1, now=at(last) + timedelta(minutes=5))
     assert found == (at(following) if following else None)
+
+
+def test_a_time_that_the_clocks_skip_once_is_back_on_the_next_day():
+    clock = time(2, 30)
+    skipped = next_run(DAILY, at("2026-03-28T01:30"), PARIS, runs=1, now=at("2026-03-28T02:00"), clock=clock)
+    assert skipped == at("2026-03-29T01:00")
+    assert next_run(DAILY, skipped, PARIS, runs=2, now=skipped, clock=clock) == at("2026-03-30T00:30")
 
 
 def test_runs_that_were_missed_are_not_made_up_for():
@@ -176,6 +183,18 @@ def test_a_recurring_campaign_finds_its_audience_anew_each_time(campaign, market
     assert campaign.status == CampaignStatus.COMPLETED
     with time_machine.travel(at("2026-12-24T09:00"), tick=False):
         assert moves.start_due() == 0
+
+
+def test_a_recurring_campaign_keeps_its_time_over_a_night_that_skips_it(campaign, marketer):
+    with time_machine.travel(at("2026-03-27T12:00"), tick=False):
+        actions.update_campaign(actor=marketer, campaign=campaign, repeat=DAILY, time_zone="Europe/Paris")
+        moves.schedule(actor=marketer, campaign=campaign, send_at=at("2026-03-28T01:30"))
+    for following in ("2026-03-29T01:00", "2026-03-30T00:30"):
+        campaign.refresh_from_db()
+        with time_machine.travel(campaign.send_at, tick=False):
+            tick()
+        campaign.refresh_from_db()
+        assert campaign.send_at == at(following)
 
 
 @time_machine.travel(BEFORE, tick=False)
