@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.core.cache import cache
 from django.db import connection
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
@@ -30,6 +31,7 @@ from retargeting.profiles.models import Profile
 from retargeting.queue import backlog, enqueue
 
 TASK = "automations.tasks.make_calls"
+ASKED, ASKED_AGAIN_AFTER = "automations.webhooks.asked", 10  # seconds
 AT_ONCE = 200
 MOST_ATTEMPTS = 8
 FIRST_RETRY = timedelta(seconds=30)
@@ -61,9 +63,11 @@ def signature(secret: str, id: str, moment: int, body: bytes) -> str:
 
 
 def wake_due() -> None:
-    """The clock's duty: workers are asked to make the calls whose time has come."""
+    """The clock's duty: workers are asked to make the calls whose time has come, less often while they are busy."""
     open_ones = WebhookCall.objects.filter(status__in=[CallStatus.PENDING, CallStatus.CLAIMED])
-    if open_ones.filter(due_at__lte=timezone.now()).exists() and backlog() == 0:
+    if not open_ones.filter(due_at__lte=timezone.now()).exists():
+        return
+    if cache.add(ASKED, True, timeout=ASKED_AGAIN_AFTER) or backlog() == 0:
         enqueue(TASK)
 
 

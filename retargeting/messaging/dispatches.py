@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
@@ -40,7 +41,12 @@ PACED_SECONDS = 5
 LATE = timedelta(seconds=10)
 """How far a paced dispatch catches up when the clock was late; what it missed before is not sent in one go."""
 FORGOTTEN_AFTER = timedelta(seconds=5)
-MOST_WOKEN_AT_ONCE = 50
+WAITS_AT_MOST = timedelta(minutes=1)
+"""So long a wake-up may wait in a queue that has work, until it counts as lost."""
+AT_ONCE_PER_WORKER = 3
+"""Chunks of one dispatch that are with workers or in the queue: enough to keep all of them busy, and so few that what
+another dispatch has to send does not wait behind all of this one."""
+MOST_RELEASED_AT_ONCE = 50
 MOST_RETRIED_AT_ONCE = 10_000
 
 TO_COME = [DeliveryStatus.RETRY, DeliveryStatus.DEFERRED]
@@ -106,7 +112,7 @@ def add(*, dispatch: Dispatch, profiles: Ids, journeys: npt.NDArray[np.int64]) -
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_ADDING_LOCK, dispatch.pk])
     last = Chunk.objects.filter(dispatch=dispatch).aggregate(last=Max("number"))["last"]
     order, size = np.argsort(profiles), chunk_size(dispatch)
-    chunks = Chunk.objects.bulk_create(
+    Chunk.objects.bulk_create(
         Chunk(
             dispatch=dispatch,
             number=number,
@@ -116,7 +122,7 @@ def add(*, dispatch: Dispatch, profiles: Ids, journeys: npt.NDArray[np.int64]) -
         )
         for number, first in enumerate(range(0, len(order), size), start=0 if last is None else last + 1)
     )
-    wake([chunk.pk for chunk in chunks])
+    wake(dispatch.pk)
 
 
 def _cut(dispatch: Dispatch, portion: Portion) -> list[Chunk]:
@@ -137,7 +143,7 @@ def _cut(dispatch: Dispatch, portion: Portion) -> list[Chunk]:
         for number, first in enumerate(range(0, len(ids), size), start=0 if last is None else last + 1)
     )
     if not waits:
-        wake([chunk.pk for chunk in chunks])
+        wake(dispatch.pk)
     return chunks
 
 
@@ -165,8 +171,9 @@ def _release(dispatch: Dispatch, chunks: QuerySet[Chunk], now: datetime) -> None
     over = dispatch.deadline is not None and dispatch.deadline <= now  # what is skipped needs no pace
     if dispatch.pace is not None and not over:
         allowed = _in_pace(dispatch, chunks, now)
-    released = [chunk.pk for chunk in allowed if Chunk.STATES.transition(chunk, ChunkStatus.PENDING)]
-    wake(released)
+    for chunk in allowed:
+        Chunk.STATES.transition(chunk, ChunkStatus.PENDING)
+    wake(dispatch.pk)
 
 
 def _in_pace(dispatch: Dispatch, chunks: QuerySet[Chunk], now: datetime) -> list[Chunk]:
@@ -174,7 +181,7 @@ def _in_pace(dispatch: Dispatch, chunks: QuerySet[Chunk], now: datetime) -> list
     assert dispatch.pace is not None
     following = max(dispatch.next_release_at or now, now - LATE)
     found = []
-    for chunk in chunks[:MOST_WOKEN_AT_ONCE]:
+    for chunk in chunks[:MOST_RELEASED_AT_ONCE]:
         if following > now:
             break
         found.append(chunk)
@@ -235,8 +242,9 @@ def resume(*, dispatch: Dispatch) -> bool:
         return Dispatch.STATES.transition(dispatch, DispatchStatus.PREPARING)
     if not Dispatch.STATES.transition(dispatch, DispatchStatus.SENDING, sources=[DispatchStatus.PAUSED]):
         return False
-    pending = Chunk.objects.filter(dispatch=dispatch, status=ChunkStatus.PENDING)
-    wake(list(pending.values_list("pk", flat=True)))
+    # Those that were asked for came to nothing while it was paused.
+    Chunk.objects.filter(dispatch=dispatch, status=ChunkStatus.PENDING).update(woken_at=None)
+    wake(dispatch.pk)
     finish_if_done(dispatch_id=dispatch.pk)
     return True
 
@@ -285,10 +293,21 @@ def finish_if_done(*, dispatch_id: int) -> bool:
     return True
 
 
-def wake(chunk_ids: list[int]) -> None:
-    """Ask the workers to send these chunks."""
-    Chunk.objects.filter(pk__in=chunk_ids).update(woken_at=timezone.now())
-    for chunk_id in chunk_ids:
+@transaction.atomic
+def wake(dispatch_id: int, *, patience: timedelta = WAITS_AT_MOST) -> None:
+    """Ask the workers for the next chunks of the dispatch; whoever has finished one asks again.
+
+    A chunk that nobody has claimed for so long as `patience` after it was asked for counts as forgotten.
+    """
+    now = timezone.now()
+    asleep = Q(status=ChunkStatus.PENDING) & (Q(woken_at=None) | Q(woken_at__lt=now - patience))
+    chunks = Chunk.objects.filter(dispatch=dispatch_id, dispatch__status=DispatchStatus.SENDING)
+    at_once = chunks.filter(status__in=[ChunkStatus.PENDING, ChunkStatus.CLAIMED]).exclude(asleep).count()
+    room = max(0, AT_ONCE_PER_WORKER * settings.WORKERS - at_once)
+    following = chunks.filter(asleep).order_by("number").select_for_update(of=("self",), skip_locked=True)
+    ids = list(following.values_list("pk", flat=True)[:room])
+    Chunk.objects.filter(pk__in=ids).update(woken_at=now)
+    for chunk_id in ids:
         enqueue(SEND_TASK, chunk_id)
 
 
@@ -303,19 +322,17 @@ def recover_expired_leases() -> None:
                 where={"lease_until__lt": now, "claim": chunk.claim},
                 claim=None,
                 lease_until=None,
+                woken_at=None,
             ):
-                wake([chunk.pk])
+                wake(chunk.dispatch_id)
 
 
 def wake_forgotten() -> None:
-    """The clock's duty: when the queue is empty but chunks are pending, their wake-ups were lost with a worker."""
-    forgotten = Chunk.objects.filter(
-        status=ChunkStatus.PENDING,
-        dispatch__status=DispatchStatus.SENDING,
-        woken_at__lt=timezone.now() - FORGOTTEN_AFTER,
-    )
-    if forgotten.exists() and backlog() == 0:
-        wake(list(forgotten.values_list("pk", flat=True)[:MOST_WOKEN_AT_ONCE]))
+    """The clock's duty: chunks whose wake-up was lost with a worker are asked for again."""
+    patience = WAITS_AT_MOST if backlog() else FORGOTTEN_AFTER
+    pending = Chunk.objects.filter(status=ChunkStatus.PENDING, dispatch__status=DispatchStatus.SENDING)
+    for dispatch_id in pending.order_by().values_list("dispatch", flat=True).distinct():
+        wake(dispatch_id, patience=patience)
 
 
 def finish_forgotten() -> None:

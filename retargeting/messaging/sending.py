@@ -69,7 +69,7 @@ def send_chunk(*, chunk_id: int) -> bool:
             _send_batch(chunk, provider, ids, fresh=not known)
     except Interrupted:
         Chunk.objects.filter(pk=chunk.pk, claim=chunk.claim, status=ChunkStatus.CLAIMED).update(
-            status=ChunkStatus.PENDING, claim=None, lease_until=None
+            status=ChunkStatus.PENDING, claim=None, lease_until=None, woken_at=None
         )
         return False
     done = Chunk.STATES.transition(chunk, ChunkStatus.DONE, where={"claim": chunk.claim}, lease_until=None)

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from retargeting import queue
-from retargeting.messaging import dispatches
+from retargeting.messaging import dispatches, tasks
 from retargeting.messaging.models import Chunk, ChunkStatus, Dispatch, DispatchStatus
 
 pytestmark = pytest.mark.django_db
@@ -21,9 +21,9 @@ def started(people, dispatch) -> Dispatch:
     return dispatch
 
 
-def lose_the_wake_up() -> None:
+def lose_the_wake_up(seconds: int = 6) -> None:
     OrmQ.objects.all().delete()
-    Chunk.objects.update(woken_at=timezone.now() - timedelta(minutes=1))
+    Chunk.objects.update(woken_at=timezone.now() - timedelta(seconds=seconds))
 
 
 def test_starting_asks_a_worker_for_each_chunk(started):
@@ -38,10 +38,53 @@ def test_a_lost_wake_up_is_repeated_once_the_queue_is_empty(started):
     assert queue.backlog() == 1, "it was asked for just now"
 
 
-def test_while_the_queue_has_work_nothing_is_asked_for_twice(started):
-    Chunk.objects.update(woken_at=timezone.now() - timedelta(minutes=1))
+def test_while_the_queue_has_work_a_wake_up_counts_as_lost_only_after_a_while(started):
+    lose_the_wake_up()
+    queue.enqueue("other.work")
     dispatches.wake_forgotten()
     assert queue.backlog() == 1
+    Chunk.objects.update(woken_at=timezone.now() - timedelta(seconds=61))
+    dispatches.wake_forgotten()
+    assert queue.backlog() == 2
+
+
+@pytest.fixture
+def large(people, dispatch, monkeypatch) -> Dispatch:
+    """Twenty chunks, of which six may be with workers at a time."""
+    monkeypatch.setattr(dispatches, "chunk_size", lambda dispatch: 1)
+    dispatches.start(dispatch=dispatch, members=people(20))
+    assert dispatch.chunks.count() == 20
+    return dispatch
+
+
+def test_a_large_dispatch_leaves_room_in_the_queue_for_others(large):
+    assert queue.backlog() == 6
+    dispatches.wake(large.pk)
+    assert queue.backlog() == 6
+    first, second = large.chunks.all()[:2]
+    tasks.send_chunk(first.pk)
+    assert queue.backlog() == 7, "the seventh chunk was asked for"
+    tasks.send_chunk(first.pk)
+    assert queue.backlog() == 7, "nothing came of it, so nothing follows"
+    tasks.send_chunk(second.pk)
+    assert large.chunks.exclude(woken_at=None).count() == 8
+
+
+def test_each_chunk_asks_for_the_next_until_all_are_sent(large):
+    for _ in range(20):
+        asked = large.chunks.filter(status=ChunkStatus.PENDING).exclude(woken_at=None)
+        tasks.send_chunk(asked.earliest("number").pk)
+    large.refresh_from_db()
+    assert large.status == DispatchStatus.COMPLETED
+
+
+def test_after_a_pause_the_chunks_are_asked_for_at_once(large):
+    dispatches.pause(dispatch=large)
+    for chunk in large.chunks.all()[:6]:
+        tasks.send_chunk(chunk.pk)
+    OrmQ.objects.all().delete()
+    dispatches.resume(dispatch=large)
+    assert queue.backlog() == 6
 
 
 def test_a_paused_dispatch_is_left_alone(started):
