@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import threading
 import time
 from multiprocessing.process import BaseProcess
 
@@ -20,6 +21,8 @@ from django_q.models import OrmQ
 from django_q.tasks import async_task
 
 logger = logging.getLogger(__name__)
+
+LOOKS_OUT_EVERY = 0.5  # seconds
 
 
 def enqueue(path: str, *ids: int) -> None:
@@ -33,31 +36,46 @@ def backlog() -> int:
 
 
 class CarefulSentinel(Sentinel):
-    """A sentinel that starts over when a worker was killed.
+    """A sentinel that starts over when one of its processes was killed.
 
-    The workers of a cluster share a multiprocessing queue, and a process that is killed while it holds one of the
-    queue's locks holds it for ever: the others would wait without end, and so would the worker that takes its place.
-    So after a kill the others finish what they are at, and then this process makes room for a fresh cluster.
+    The processes of a cluster share queues and timers, and one that is killed while it holds a lock of these holds it
+    for ever: the others would wait without end, and so would the process that takes its place, or the sentinel itself.
+    So after a kill the others finish what they are at, and then this process makes room for a fresh cluster. A thread
+    looks out for that, which takes none of the locks.
     """
 
+    def guard(self) -> None:
+        threading.Thread(target=self._look_out, name="look-out", daemon=True).start()
+        super().guard()
+
     def reincarnate(self, process: BaseProcess) -> None:
-        if process.exitcode is not None and process.exitcode < 0:
-            logger.warning("A worker was killed (signal %s); the cluster starts over.", -process.exitcode)
-            self.event_out.set()
-            self._let_the_others_finish(process)
-            os.killpg(os.getpgrp(), signal.SIGKILL)
+        if _was_killed(process):
+            self._start_over(process)
         super().reincarnate(process)
 
-    def _let_the_others_finish(self, dead: BaseProcess) -> None:
+    def _look_out(self) -> None:
+        while True:
+            time.sleep(LOOKS_OUT_EVERY)
+            for process in filter(None, [*self.pool, self.monitor, self.pusher]):
+                if _was_killed(process):
+                    self._start_over(process)
+
+    def _start_over(self, dead: BaseProcess) -> None:
+        logger.warning("A worker was killed (signal %s); the cluster starts over.", -(dead.exitcode or 0))
+        if dead is not self.pusher:  # which alone shares this lock
+            self.event_out.set()
         deadline = time.monotonic() + settings.TASK_TIMEOUT
         idle_checks = 0
         while idle_checks < 3 and time.monotonic() < deadline:
-            # The timer is above zero while a worker is at a task.
-            busy = [
-                worker for worker in self.pool if worker is not dead and worker.is_alive() and worker.timer.value > 0
-            ]
+            # The timer is above zero while a worker is at a task. It is read without its lock.
+            busy = [worker for worker in self.pool if worker.is_alive() and worker.timer.get_obj().value > 0]
             idle_checks = 0 if busy else idle_checks + 1
             time.sleep(0.2)
+        os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
+def _was_killed(process: BaseProcess) -> bool:
+    return process.exitcode is not None and process.exitcode < 0
 
 
 def run_workers() -> None:

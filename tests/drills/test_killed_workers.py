@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import signal
 from collections import Counter
@@ -16,6 +17,7 @@ from retargeting.channels.models import ChannelConfig
 from retargeting.channels.smtp.provider import SmtpProvider
 from retargeting.messaging.models import Delivery, DeliveryStatus
 from retargeting.profiles.models import Address, Profile
+from retargeting.queue import enqueue
 from tests.drills.processes import Process, running, wait_until
 from tests.messaging.mailserver import MailServer
 
@@ -60,6 +62,26 @@ def kill_one(workers: Process, port: int) -> bool:
 def kill_all(workers: Process, port: int) -> bool:
     workers.kill()
     return True
+
+
+def die_with_a_lock() -> None:
+    """A task in which kill -9 finds the worker with the lock that its cluster takes to see how long it is at it."""
+    frame = inspect.currentframe()
+    while "timer" not in frame.f_locals:
+        frame = frame.f_back
+    frame.f_locals["timer"].get_lock().acquire()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_worker_that_is_killed_with_a_lock_does_not_stop_its_cluster_for_ever():
+    workers = Process("workers", RETARGETING_WORKERS="2", LOG_LEVEL="ERROR")
+    with running(workers):
+        enqueue("tests.drills.test_killed_workers.die_with_a_lock")
+
+        def started_over() -> bool:
+            return workers.starts > 1
+
+        wait_until(started_over, seconds=30, meanwhile=workers.keep)
 
 
 @pytest.mark.parametrize(("kill", "pool"), [(kill_one, 2), (kill_all, 1)], ids=["one-worker", "the-whole-cluster"])
