@@ -112,7 +112,8 @@ def write(journeys: Journeys, version: Version, profile_ids: Ints, shopping: Sho
         goal = next((at for at in bought.get(person, ()) if entered < at < min(limit, now)), NEVER)
         over = goal if journeys.plan.goal_ends else NEVER
         steps = list(_passages(journeys, index, min(over, now)))
-        rows.append(_journey(journeys, index, version, int(profile_ids[person]), laps[person], goal, over, now))
+        last = steps[-1][0] if steps else ""
+        rows.append(_journey(journeys, index, version, int(profile_ids[person]), laps[person], goal, over, now, last))
         passed.append((int(profile_ids[person]), laps[person], steps))
     copy_rows(Journey, JOURNEY, rows)
     known = {
@@ -157,8 +158,17 @@ def _passages(journeys: Journeys, index: int, until: int) -> Iterator[tuple[str,
 
 
 def _journey(
-    journeys: Journeys, index: int, version: Version, profile: int, lap: int, goal: int, over: int, now: int
+    journeys: Journeys,
+    index: int,
+    version: Version,
+    profile: int,
+    lap: int,
+    goal: int,
+    over: int,
+    now: int,
+    last: str,
 ) -> tuple[Any, ...]:
+    """`last` is the step that was passed last; who left did so at the one where they waited."""
     entered, dues = int(journeys.entered[index]), _dues(journeys, index)
     reached = moment_of(goal) if goal < NEVER else None
     begin = (version.automation_id, version.pk, profile, lap, "")
@@ -167,7 +177,9 @@ def _journey(
         done = over <= dues[-1]
         status, ending = (JourneyStatus.LEFT, Ending.GOAL) if done else (JourneyStatus.COMPLETED, Ending.FINISHED)
         at = moment_of(ended)
-        return (*begin, status, "", "", at, None, moment_of(entered), moment_of(entered), at, ending, reached)
+        if done:
+            last = wait_of(journeys.plan.steps[next(number for number, due in enumerate(dues) if due >= ended)])
+        return (*begin, status, last, "", at, None, moment_of(entered), moment_of(entered), at, ending, reached)
     place = next(number for number, due in enumerate(dues) if due >= now)
     arrived = moment_of(dues[place - 1] if place else entered)
     step = wait_of(journeys.plan.steps[place])

@@ -13,6 +13,7 @@ from pyroaring import BitMap
 from automations.graph import editing
 from automations.graph.codec import decode
 from automations.models import Automation, Journey
+from automations.numbers import What, of_steps
 from automations.readiness import problems
 from campaigns.models import Campaign, CampaignStatus, Run
 from retargeting.accounts.models import Activity, User
@@ -244,6 +245,14 @@ def test_the_same_seed_gives_the_same_people_whenever_it_is():
     ]
     assert without_dates[0] == without_dates[1] != without_dates[2]
     assert first.addresses == second.addresses
+
+
+def test_everybody_who_entered_waits_at_the_first_step_has_left_there_or_has_passed_it():
+    for automation in Automation.objects.all():
+        first = automation.versions.get(status="current").definition["steps"][0]["key"]
+        counts = of_steps(automation)[first].counts
+        assert counts[What.WAITING] + counts[What.LEFT] + counts[What.PASSED] == automation.journeys.count()
+    assert not Journey.objects.filter(step="").exists()
 
 
 def test_people_wait_in_every_automation_and_go_on_later():
