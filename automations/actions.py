@@ -77,7 +77,7 @@ def save_draft(*, actor: Actor, automation: Automation, definition: Definition, 
     draft.definition = codec.encode(definition)
     draft.save()
     _keep_steps(automation, definition)
-    changed = differences(before, definition)
+    changed = differences(before, definition, automation.pk)
     if changed:
         summary = f"Changed the draft of {automation}: {'; '.join(changed)}."
         note(actor=actor, verb="update", instance=automation, summary=summary)
@@ -123,7 +123,7 @@ def undo(*, actor: Actor, automation: Automation) -> bool:
     draft.save()
     definition = codec.decode(draft.definition)
     _keep_steps(automation, definition)
-    changed = "; ".join(differences(before, definition))
+    changed = "; ".join(differences(before, definition, automation.pk))
     note(actor=actor, verb="update", instance=automation, summary=f"Took back a change of {automation}: {changed}.")
     return True
 

@@ -88,8 +88,10 @@ def trunk(
     numbers: Mapping[str, StepNumbers],
     problems: Sequence[Problem],
     current: str,
+    own: int,
 ) -> Lane:
-    drawing = _Drawing(numbers, problems, current)
+    """`own` is the id of the automation."""
+    drawing = _Drawing(numbers, problems, current, own)
     return Lane(str(Spot()), drawing.cards(definition.steps, Spot()))
 
 
@@ -98,13 +100,14 @@ class _Drawing:
     numbers: Mapping[str, StepNumbers]
     problems: Sequence[Problem]
     current: str
+    own: int
 
     def cards(self, steps: Sequence[Step], begin: Spot) -> list[Card]:
         return [self.card(step, begin) for step in steps]
 
     def card(self, step: Step, begin: Spot) -> Card:
         numbers = self.numbers.get(step.key, StepNumbers())
-        title, detail = face(step)
+        title, detail = face(step, self.own)
         lanes = [self.lane(step, place, numbers) for place in range(len(step.branches))]
         return Card(
             key=step.key,
@@ -129,14 +132,14 @@ class _Drawing:
             spot=str(spot),
             cards=cards,
             key=branch.key,
-            name=branch_name(step, place),
+            name=branch_name(step, place, self.own),
             tone=TONES.get(branch.key, ""),
             passed=numbers.ways.get(branch.key, 0) if numbers[What.PASSED] else None,
             joins=not cards or not cards[-1].ends,
         )
 
 
-def branch_name(step: Step, place: int) -> str:
+def branch_name(step: Step, place: int, own: int) -> str:
     """“Yes”, “Everybody else”, “Short text 50 %”."""
     branch = step.branches[place]
     name = branch.name or BRANCHES.get(branch.key) or branch.key.upper()
@@ -144,13 +147,13 @@ def branch_name(step: Step, place: int) -> str:
         case RandomSplit(weights):
             return f"{name} {weights[place] / sum(weights):.0%}".replace("%", " %")
         case MultiSplit(conditions) if branch.key != OTHERWISE and not branch.name:
-            return condition_words(conditions[place])
+            return condition_words(conditions[place], own)
     return name
 
 
-def face(step: Step) -> tuple[str, str]:
+def face(step: Step, own: int) -> tuple[str, str]:
     """Title and second line of a card. A name of its own is the title, and then what it does stands below."""
-    said = step_words(step)
+    said = step_words(step, own)
     if step.name and step.name != said:
         return step.name, said
     return said, ""

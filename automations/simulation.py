@@ -301,7 +301,8 @@ class _Run:
                 return []
         people = self.found.people
         return [
-            (condition_words(Group(Match.ALL, (node,))), bool(self.members(node, people) & people)) for node in nodes
+            (condition_words(Group(Match.ALL, (node,)), self.automation), bool(self.members(node, people) & people))
+            for node in nodes
         ]
 
     def of(self, step: Step) -> Shares:

@@ -9,7 +9,7 @@ from datetime import datetime
 from automations.graph.nodes import Delay, Step, WaitUntil
 from automations.models import Automation, Journey, JourneyStatus, Passage, StepTrouble, Way
 from automations.versions import published
-from automations.wording import step_words
+from automations.wording import called, step_words
 from retargeting.profiles.models import Profile
 
 
@@ -50,7 +50,7 @@ def whereabouts(journey: Journey) -> Whereabouts:
     return Whereabouts(
         journey=journey,
         step=journey.step,
-        name=_name(here, journey.step) if journey.step else "",
+        name=_name(here, journey.step, journey.automation_id) if journey.step else "",
         waits_for=_waits_for(journey, here) if waits else "",
         until=journey.due_at if waits else None,
         passed=_passed(journey),
@@ -63,12 +63,16 @@ def _waits_for(journey: Journey, step: Step | None) -> str:
         return trouble.message
     if step is None or journey.way != Way.WAITS:
         return "Goes on in a moment"
-    return step_words(step) if isinstance(step.action, Delay | WaitUntil) else "Goes on in a moment"
+    return (
+        step_words(step, journey.automation_id)
+        if isinstance(step.action, Delay | WaitUntil)
+        else "Goes on in a moment"
+    )
 
 
 def _passed(journey: Journey) -> list[Passed]:
     """Also those that were passed on earlier versions and before somebody moved them."""
-    found = Passage.objects.filter(journey=journey).order_by("passed_at", "id")
+    found = Passage.objects.filter(journey=journey).select_related("version").order_by("passed_at", "id")
     return [_told(each) for each in found]
 
 
@@ -76,10 +80,11 @@ def _told(passage: Passage) -> Passed:
     steps = {step.key: step for step in published(passage.version_id)[0].walk()}
     step = steps.get(passage.step)
     branches = {branch.key: branch.name or branch.key.replace("_", " ") for branch in step.branches} if step else {}
-    return Passed(passage.step, _name(step, passage.step), branches.get(passage.way, passage.way), passage.passed_at)
+    name = _name(step, passage.step, passage.version.automation_id)
+    return Passed(passage.step, name, branches.get(passage.way, passage.way), passage.passed_at)
 
 
-def _name(step: Step | None, key: str) -> str:
+def _name(step: Step | None, key: str, own: int) -> str:
     if step is None:
         return key
-    return step.name or step_words(step)
+    return called(step, own)

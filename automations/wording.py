@@ -39,11 +39,17 @@ def duration_words(duration: Duration) -> str:
     return f"{duration.amount:,} {duration.unit}{'' if duration.amount == 1 else 's'}"
 
 
-def condition_words(tree: Group | None) -> str:
-    """The sentence of a condition, from after "People who" to before its full stop."""
+def condition_words(tree: Group | None, own: int | None = None) -> str:
+    """The sentence of a condition, from after "People who" to before its full stop.
+
+    `own` is the automation that it stands in: its steps are said without its name.
+    """
     if tree is None:
         return "nothing yet"
-    return str(sentence(tree, references.look_up(tree))).rstrip(".").removeprefix("People who ")
+    names = references.look_up(tree)
+    if own is not None:
+        names.orchestrations[own] = ""
+    return str(sentence(tree, names)).rstrip(".").removeprefix("People who ")
 
 
 def _node_words(node: Node) -> str:
@@ -54,7 +60,7 @@ def event_words(event: EventCondition) -> str:
     return _node_words(event)
 
 
-def step_words(step: Step) -> str:
+def step_words(step: Step, own: int | None = None) -> str:
     """“Send the push “Hello””, “Wait 1 day”: what the step does, in one line."""
     match step.action:
         case Message(channel, content):
@@ -63,10 +69,10 @@ def step_words(step: Step) -> str:
         case Delay(duration, until):
             return f"Wait {duration_words(duration)}" if duration else f"Wait until {_clock_words(until)}"
         case WaitUntil(timeout, event, condition):
-            what = event_words(event) if event else condition_words(condition)
+            what = event_words(event) if event else condition_words(condition, own)
             return f"Wait until: {what}; at most {duration_words(timeout)}"
         case Split(condition):
-            asked = condition_words(condition)
+            asked = condition_words(condition, own)
             return f"{asked[:1].upper()}{asked[1:]}?" if condition else "Split: nothing yet"
         case MultiSplit(conditions):
             return f"Split {len(conditions) + 1} ways: the first that holds"
@@ -128,12 +134,12 @@ def entry_words(definition: Definition) -> list[str]:
     return said
 
 
-def differences(old: Definition, new: Definition) -> list[str]:
+def differences(old: Definition, new: Definition, own: int | None = None) -> list[str]:
     """What `new` has otherwise than `old`, one phrase each; empty where they are the same."""
-    return list(_differences(old, new))
+    return list(_differences(old, new, own))
 
 
-def _differences(old: Definition, new: Definition) -> Iterator[str]:
+def _differences(old: Definition, new: Definition, own: int | None) -> Iterator[str]:
     if old.trigger != new.trigger:
         yield f"the trigger from “{trigger_words(old.trigger)}” to “{trigger_words(new.trigger)}”"
     if old.entry != new.entry:
@@ -147,19 +153,19 @@ def _differences(old: Definition, new: Definition) -> Iterator[str]:
         yield f"the goal from {before} to {after}" if before != after else f"what the goal {after} means"
     if old.holdout != new.holdout:
         yield f"the holdout from {old.holdout} to {new.holdout} %"
-    yield from _step_differences(old, new)
+    yield from _step_differences(old, new, own)
 
 
-def _step_differences(old: Definition, new: Definition) -> Iterator[str]:
+def _step_differences(old: Definition, new: Definition, own: int | None) -> Iterator[str]:
     before, after = ({step.key: step for step in each.walk()} for each in (old, new))
     for key, step in after.items():
         if key not in before:
-            yield f"added “{_called(step)}”"
+            yield f"added “{called(step, own)}”"
         elif _alone(before[key]) != _alone(step):
-            yield f"changed “{_called(before[key])}” to “{step_words(step)}”"
+            yield f"changed “{called(before[key], own)}” to “{step_words(step, own)}”"
     for key, step in before.items():
         if key not in after:
-            yield f"removed “{_called(step)}”"
+            yield f"removed “{called(step, own)}”"
     stayed = [key for key in before if key in after]
     if stayed != [key for key in after if key in before] or _nesting(old, stayed) != _nesting(new, stayed):
         yield "changed the order of the steps"
@@ -179,5 +185,6 @@ def _nesting(definition: Definition, keys: list[str]) -> dict[str, tuple[str, st
     return {key: found[key] for key in keys}
 
 
-def _called(step: Step) -> str:
-    return step.name or step_words(step)
+def called(step: Step, own: int | None = None) -> str:
+    """Its name, or what it does."""
+    return step.name or step_words(step, own)

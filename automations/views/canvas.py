@@ -25,7 +25,7 @@ from automations.graph.nodes import Message
 from automations.numbers import Period
 from automations.views.page import ENDS, PERIODS, TRIGGER, Page
 from automations.whereabouts import where_is
-from automations.wording import entry_words, trigger_words
+from automations.wording import called, entry_words, trigger_words
 from retargeting.accounts.permissions import actor_of
 from retargeting.audiences.builder.panel import find_person
 from retargeting.audiences.builder.suggestions import suggestions
@@ -122,7 +122,9 @@ class Canvas(View):
             "form": form,
             "step": step,
             "part": page.part,
-            "trunk": canvas.trunk(page.definition, counted, page.problems, step["key"] if step else ""),
+            "trunk": canvas.trunk(
+                page.definition, counted, page.problems, step["key"] if step else "", page.automation.pk
+            ),
             "whole": numbers.of_whole(page.automation, period),
             "trigger_title": trigger_words(page.definition.trigger),
             "entry": entry_words(page.definition),
@@ -246,5 +248,5 @@ def whereabouts(page: Page) -> dict[str, Any]:
         return {"who": ""}
     person = find_person(words)
     found = where_is(person, page.automation)[:MOST_JOURNEYS] if person is not None else []
-    titles = [(step.key, canvas.face(step)[0]) for step in page.definition.walk()]
+    titles = [(step.key, called(step, page.automation.pk)) for step in page.definition.walk()]
     return {"who": words, "person": person, "journeys": found, "titles": titles}

@@ -10,11 +10,12 @@ from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
-from automations import canvas, numbers
+from automations import numbers
 from automations.models import Automation, Journey, JourneyStatus
 from automations.numbers import Period, What
 from automations.versions import edited
 from automations.views.page import DEFAULT_PERIOD, PERIODS
+from automations.wording import called
 from retargeting.profiles.models import Profile
 from retargeting.web.lists import ListView
 
@@ -23,6 +24,9 @@ OF_JOURNEYS = {
     "passed": "Passed",
     "left": "Left",
     "entered": "Entered",
+    "active": "Entered, on the way",
+    "through": "Entered, went through",
+    "ended": "Entered, ended",
     "completed": "Completed",
     "goal": "Reached the goal",
 }
@@ -52,7 +56,7 @@ class _Behind(ListView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context = super().get_context_data(**kwargs)
-        titles = {step.key: canvas.face(step)[0] for step in edited(self.automation).walk()}
+        titles = {step.key: called(step, self.automation.pk) for step in edited(self.automation).walk()}
         return {
             **context,
             "automation": self.automation,
@@ -85,6 +89,14 @@ class JourneyList(_Behind):
                 return numbers.left(self.automation, self.period, step)
         begun = numbers.entered(self.automation, self.period)
         match self.what:
+            case "active":
+                return begun.filter(status=JourneyStatus.WAITING)
+            case "through":
+                way = self.request.GET.get("way", "")
+                passed = numbers.passages(self.automation, step=step, way=way)
+                return begun.filter(pk__in=passed.values("journey"))
+            case "ended":
+                return begun.filter(ending=self.request.GET.get("ending", ""))
             case "completed":
                 return begun.filter(status=JourneyStatus.COMPLETED)
             case "goal":

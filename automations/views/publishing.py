@@ -112,7 +112,7 @@ class Publish(WriterRequiredMixin, View):
             "draft": draft,
             "seen": str(draft.updated_at.timestamp()) if draft else "",
             "current": current,
-            "changes": differences(before, definition) if before else [],
+            "changes": differences(before, definition, self.automation.pk) if before else [],
             "blocking": [problem for problem in found if not problem.warning],
             "warnings": [problem for problem in found if problem.warning],
             "effects": publishing.effects(self.automation, definition) if draft else None,

@@ -17,7 +17,7 @@ from automations.numbers import Period
 from automations.report import Report, report
 from automations.versions import current_of
 from automations.views.page import DEFAULT_PERIOD, PERIODS
-from automations.wording import step_words
+from automations.wording import called
 from retargeting.web.charts import BarChart, Series
 
 
@@ -39,8 +39,8 @@ def show(request: HttpRequest, pk: int) -> HttpResponse:
         "periods": PERIODS.items(),
         "chart": _chart(found),
         "cards": _cards(automation, found, days),
-        "endings": [(ending.label, number) for ending, number in found.endings.items()],
-        "lines": [_line(line) for line in found.steps],
+        "endings": [(ending.label, number, ending.value) for ending, number in found.endings.items()],
+        "lines": [_line(line, automation.pk) for line in found.steps],
         "difference": _difference(found),
     }
     return render(request, "automations/report.html", context)
@@ -59,7 +59,12 @@ def _cards(automation: Automation, found: Report, days: str) -> list[dict[str, s
             "detail": f"and {held_out.journeys:,} held out" if held_out.journeys else "",
             "url": f"{people}?what=entered&days={days}",
         },
-        {"label": "On the way", "value": f"{found.active:,}", "detail": "", "url": f"{people}?what=waiting"},
+        {
+            "label": "On the way",
+            "value": f"{found.active:,}",
+            "detail": "",
+            "url": f"{people}?what=active&days={days}",
+        },
         {
             "label": "Completed",
             "value": f"{found.completed:,}",
@@ -84,10 +89,16 @@ def _chart(found: Report) -> BarChart | None:
     return BarChart("Entries by day", labels, [entered, reached] if any(reached.values) else [entered])
 
 
-def _line(line: Any) -> dict[str, Any]:
-    names = {branch.key: canvas.branch_name(line.step, place) for place, branch in enumerate(line.step.branches)}
-    ways = [(names.get(way, way), converted) for way, converted in line.ways.items() if way]
-    return {"name": line.step.name or step_words(line.step), "depth": line.depth, "passed": line.passed, "ways": ways}
+def _line(line: Any, own: int) -> dict[str, Any]:
+    names = {branch.key: canvas.branch_name(line.step, place, own) for place, branch in enumerate(line.step.branches)}
+    ways = [(names.get(way, way), way, converted) for way, converted in line.ways.items() if way]
+    return {
+        "key": line.step.key,
+        "name": called(line.step, own),
+        "depth": line.depth,
+        "passed": line.passed,
+        "ways": ways,
+    }
 
 
 def _difference(found: Report) -> float | None:

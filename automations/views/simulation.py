@@ -17,7 +17,7 @@ from automations.numbers import Whole
 from automations.readiness import problems
 from automations.simulation import Shares
 from automations.versions import edited
-from automations.wording import entry_words, trigger_words
+from automations.wording import called, entry_words, trigger_words
 from retargeting.audiences.builder.panel import find_person
 from retargeting.conditions.errors import ConditionErrors
 from retargeting.conditions.nodes import Channel
@@ -40,7 +40,7 @@ class SharesForm(forms.Form):
         for step in definition.walk():
             for part, label in _parts(step):
                 self.fields[f"{part}-{step.key}"] = forms.DecimalField(
-                    label=f"{label} “{canvas.face(step)[0]}”",
+                    label=f"{label} “{called(step)}”",
                     min_value=0,
                     max_value=100,
                     decimal_places=1,
@@ -95,8 +95,8 @@ def show(request: HttpRequest, pk: int) -> HttpResponse:
         "found": found,
         "person": person,
         "could_enter": person is not None and person.pk in audience,
-        "path": [(canvas.face(passed.step)[0], passed) for passed in found.path],
-        "trunk": canvas.trunk(definition, found.numbers, problems(automation.pk, definition), ""),
+        "path": [(called(passed.step, automation.pk), passed) for passed in found.path],
+        "trunk": canvas.trunk(definition, found.numbers, problems(automation.pk, definition), "", automation.pk),
         "whole": Whole(len(people), 0, len(found.finished), 0),
         "trigger_title": trigger_words(definition.trigger),
         "entry": entry_words(definition),

@@ -10,7 +10,8 @@ from typing import Protocol
 class Names(Protocol):
     """Resolves what a tree refers to. None of these fails: what is unknown is named by its id or code.
 
-    A list is always said to be one ("the list Gala guests"), so an unknown one is just "number 2".
+    A list is always said to be one ("the list Gala guests"), so an unknown one is just "number 2". An automation
+    without a name is the one at hand: its steps are said without it.
     """
 
     def campaign(self, id: int) -> str: ...

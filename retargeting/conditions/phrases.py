@@ -198,7 +198,8 @@ def target_parts(target: Target, names: Names, *, last: bool = False, denied: bo
             return (*plain(f"{messages} of "), *listed)
         case StepTarget():
             steps = joined([name(names.step(target.automation, key)) for key in target.keys])
-            return (*plain("step "), *steps, *plain(" of "), *name(names.automation(target.automation)))
+            whole = names.automation(target.automation)
+            return (*plain("step "), *steps, *plain(" of "), *name(whole)) if whole else (*plain("step "), *steps)
         case ChannelTarget():
             rows = [CHANNELS[channel] for channel in target.channels]
             listed = joined([plain(row.one if last else row.many) for row in rows])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
+from html import unescape
 
 import pytest
 import time_machine
+from django.utils import timezone
 
 from automations import moving
 from automations.models import Ending, Journey
@@ -98,3 +101,23 @@ def test_the_report_counts_journeys_by_what_became_of_them(town, cart):
     assert lines["seen"].ways == {"yes": Converted(1, 1), "no": Converted(1, 0)}
     assert found.time_to_goal.quartiles == (timedelta(hours=3),) * 3
     assert report(cart, Period(start=NOON + timedelta(days=1))).entries == 0
+
+
+def test_each_number_of_the_report_opens_just_so_many_journeys(town, viewer_client):
+    automation = town.automation(guide)
+    people = town.people(5)
+    with time_machine.travel(timezone.now() - timedelta(days=1)):
+        town.enter(automation, *people[:4])
+        town.move()
+        town.send()
+        opened = Delivery.objects.filter(profile_id=people[0].pk).get()
+        record_reaction(recipient=Recipient(opened.dispatch_id, people[0].pk), event=Interaction.OPENED)
+        moving.remove_journeys(actor=None, automation=automation, ids=[Journey.objects.latest("pk").pk])
+    town.move()
+    town.enter(automation, people[4])
+    town.move()
+    page = viewer_client.get(f"/automations/{automation.pk}/report/").content.decode()
+    links = re.findall(r'href="([^"]*/people/[^"]*)">([\d,]+)</a>', page)
+    assert len(links) == 3 + 4 + 2 + 2, "three cards, four steps, two ways, two endings"
+    for link, number in links:
+        assert viewer_client.get(unescape(link)).context["paginator"].count == int(number), link
