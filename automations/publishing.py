@@ -29,6 +29,7 @@ from automations.models import (
     TriggerState,
     Version,
     VersionStatus,
+    Way,
 )
 from automations.readiness import Problem, problems
 from automations.versions import current_of, draft_of
@@ -173,11 +174,12 @@ def _settle(
 
 
 def _wait_by_new_rules(version: Version, definition: Definition) -> None:
-    """Those who were moved into a delay of a certain length wait that long in all."""
+    """Those who wait in a delay of a certain length wait that long in all. Who only comes to it has not begun to."""
     for step in definition.walk():
         if isinstance(step.action, Delay) and step.action.duration is not None:
             due = F("arrived_at") + _span(step.action.duration)
-            Journey.objects.filter(version=version, step=step.key, status=JourneyStatus.WAITING).update(due_at=due)
+            waiting = Journey.objects.filter(version=version, step=step.key, status=JourneyStatus.WAITING)
+            waiting.filter(way=Way.WAITS).update(due_at=due)
 
 
 def _span(duration: Duration) -> timedelta:

@@ -43,7 +43,7 @@ def cart(marketer) -> Automation:
 def waiting(automation: Automation, profile: int, step: str, **more: object) -> Journey:
     now = timezone.now()
     version = automation.versions.get(status=VersionStatus.CURRENT)
-    values = {"step": step, "arrived_at": now, "entered_at": now, "since": now, "due_at": now, **more}
+    values = {"step": step, "way": "waits", "arrived_at": now, "entered_at": now, "since": now, "due_at": now, **more}
     return Journey.objects.create(automation=automation, version=version, profile_id=profile, **values)
 
 
@@ -119,6 +119,18 @@ def test_people_move_to_the_step_of_the_same_name_and_the_others_leave(cart):
     said = Activity.objects.filter(verb="publish").first()
     assert said is not None
     assert "1 on the way moved to it; 1 journeys ended" in said.summary
+
+
+def test_who_has_just_come_to_a_delay_waits_once_when_a_version_is_published_meanwhile(town):
+    automation = town.automation({"steps": [delay("wait", 2)]})
+    [person] = town.people(1)
+    town.enter(automation, person)
+    edited(automation, steps=[delay("wait", 2), push("last")])
+    publishing.publish(actor=None, automation=automation, people=People.MOVE)
+    town.move()
+    with time_machine.travel(timezone.now() + timedelta(hours=2, minutes=1)):
+        town.move()
+    assert town.at(automation) == {"p0": "finished"}
 
 
 def test_nobody_gets_a_message_again_that_they_have_had_on_this_journey(town):
