@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from campaigns.chances import Rate, interval
 from campaigns.models import Campaign
 from retargeting.audiences.engine import evaluate
+from retargeting.chances import Rate, interval
 from retargeting.conditions.nodes import (
     CampaignTarget,
     Channel,

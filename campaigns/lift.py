@@ -10,18 +10,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import ceil, isfinite
 
 from django.db.models import QuerySet
 from django.utils import timezone
 from pyroaring import BitMap
 
 from campaigns.breakdown import Slice, Trait
-from campaigns.chances import Difference, Rate, difference, people_needed
 from campaigns.models import Campaign
 from campaigns.outcomes import OUTCOMES
+from retargeting import chances
 from retargeting.audiences.engine import evaluate
 from retargeting.bitmaps import bitmap_of
+from retargeting.chances import Rate
 from retargeting.conditions.nodes import EVERYONE
 from retargeting.interactions.reading import Window, snapshot
 from retargeting.messaging.models import Delivery, DeliveryStatus, SkipReason
@@ -43,8 +43,6 @@ STOPPED = (
     DeliveryStatus.UNCERTAIN,
     DeliveryStatus.FAILED,
 )
-FEW = 5
-"""Fewer people than that who did it, of both groups together, say nothing: not even how many more are needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +57,16 @@ class Comparison:
 
     key: str
     label: str
-    rate: Rate
-    difference: Difference
-    relative: float | None
-    needed: int | None
+    lift: chances.Lift
+
+    @property
+    def rate(self) -> Rate:
+        """Of that group."""
+        return self.lift.other
 
     @property
     def is_clear(self) -> bool:
-        return self.difference.is_clear
+        return self.lift.is_clear
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,9 @@ def lift(campaign: Campaign, goal: Goal) -> Lift | None:
     reached = _reached(goal, window)
     rates = {key: Rate(reached.intersection_cardinality(members), len(members)) for key, members in people.items()}
     written_to = rates.pop(TO_GET)
-    compared = [_compared(key, written_to, rate) for key, rate in rates.items() if rate.people]
+    compared = [
+        Comparison(key, LABELS[key], chances.lift(written_to, rate)) for key, rate in rates.items() if rate.people
+    ]
     return Lift(goal, window.start, window.end, written_to, compared) if compared and written_to.people else None
 
 
@@ -136,21 +138,6 @@ def window_of(campaign: Campaign, goal: Goal) -> Window | None:
 def _reached(goal: Goal, window: Window) -> BitMap:
     with snapshot() as events:
         return events.people_with_event(goal.event, window)
-
-
-def _compared(key: str, written_to: Rate, rate: Rate) -> Comparison:
-    found = difference(written_to, rate)
-    relative = found.value / rate.share if rate.hits else None
-    return Comparison(key, LABELS[key], rate, found, relative, _more_needed(written_to, rate, found))
-
-
-def _more_needed(written_to: Rate, rate: Rate, found: Difference) -> int | None:
-    """About how many more people, of both groups together, would show the difference; None where it is shown, or
-    where too few did it to say."""
-    if found.is_clear or written_to.hits + rate.hits < FEW:
-        return None
-    needed = people_needed(written_to, rate) - written_to.people - rate.people
-    return max(ceil(needed), 1) if isfinite(needed) else None
 
 
 TRAIT = Trait("goal", "Goal", "none", groups, lambda campaign: LABELS)

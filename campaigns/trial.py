@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from pyroaring import BitMap
 
-from campaigns.chances import Rate, chance_to_beat, interval
 from campaigns.models import Campaign, Run, WinnerBy
 from campaigns.outcomes import OUTCOMES
 from retargeting.audiences.engine import evaluate
 from retargeting.bitmaps import binary_cursor, bitmap_of_ids, ids_of_array
+from retargeting.chances import Rate, chance_to_beat, interval
 from retargeting.conditions.nodes import (
     CampaignTarget,
     Channel,

@@ -18,7 +18,9 @@ from automations.report import Report, report
 from automations.versions import current_of
 from automations.views.page import DEFAULT_PERIOD, PERIODS
 from automations.wording import called
+from retargeting.chances import Lift, Rate, lift
 from retargeting.web.charts import BarChart, Series
+from retargeting.web.lifts import lift_words
 
 
 @require_safe
@@ -41,7 +43,7 @@ def show(request: HttpRequest, pk: int) -> HttpResponse:
         "cards": _cards(automation, found, days),
         "endings": [(ending.label, number, ending.value) for ending, number in found.endings.items()],
         "lines": [_line(line, automation.pk) for line in found.steps],
-        "difference": _difference(found),
+        "worth": _worth(found),
     }
     return render(request, "automations/report.html", context)
 
@@ -101,8 +103,9 @@ def _line(line: Any, own: int) -> dict[str, Any]:
     }
 
 
-def _difference(found: Report) -> float | None:
-    """Percentage points by which more of those who were treated reached the goal."""
-    if found.treated.rate is None or found.held_out.rate is None:
+def _worth(found: Report) -> tuple[Lift, str, str] | None:
+    """Whether more of those who were treated reached the goal: what is compared, what it says, what it rests on."""
+    if not found.treated.journeys or not found.held_out.journeys:
         return None
-    return 100 * (found.treated.rate - found.held_out.rate)
+    compared = lift(*(Rate(each.reached, each.journeys) for each in (found.treated, found.held_out)))
+    return compared, *lift_words(compared, "journeys", "reached the goal", "without it", "the holdout")

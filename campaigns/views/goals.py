@@ -23,6 +23,7 @@ from retargeting.accounts.permissions import actor_of
 from retargeting.audiences.builder.suggestions import suggestions
 from retargeting.web import navigation
 from retargeting.web.access import check_writer
+from retargeting.web.lifts import lift_words
 
 DID = {"yes": True, "no": False, "": None}
 
@@ -40,7 +41,7 @@ def lift_context(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
         "known_events": sorted(suggestions().events),
         "lift": found,
         "lift_rows": rows(found) if found else [],
-        "lift_words": [(each, *words(each, found)) for each in found.comparisons] if found else [],
+        "lift_words": [(each, *_words(each, found.goal)) for each in found.comparisons] if found else [],
     }
 
 
@@ -65,25 +66,9 @@ def rows(found: Lift) -> list[tuple[str, str, int, int, str]]:
     return [(key, label, rate.people, rate.hits, percent(rate.share)) for key, label, rate in groups]
 
 
-def words(compared: Comparison, found: Lift) -> tuple[str, str]:
-    """What the comparison says, and what it rests on."""
-    gap, event = compared.difference, found.goal.event
-    span = f"{_points(gap.low)} to {_points(gap.high)} percentage points"
+def _words(compared: Comparison, goal: Goal) -> tuple[str, str]:
     against = "the holdout" if compared.key == "holdout" else "the control group"
-    if compared.is_clear:
-        more = "more" if gap.value > 0 else "fewer"
-        relative = f", {100 * abs(compared.relative):.0f} % {more}" if compared.relative is not None else ""
-        people = abs(round(gap.value * found.rate.people))
-        first = f"About {people:,} {more} people did {event} than would have without the message{relative}."
-    elif compared.needed is not None:
-        first = f"No difference that could not be luck. One of this size needs about {compared.needed:,} more people."
-    else:
-        first = "No difference that could not be luck."
-    return first, f"{_points(gap.value)} points against {against}, with 95 % certainty between {span}."
-
-
-def _points(value: float) -> str:
-    return f"{100 * value:+.1f}".replace("-", "−")
+    return lift_words(compared.lift, "people", f"did {goal.event}", "without the message", against)
 
 
 @require_safe
@@ -94,7 +79,7 @@ def lift_file(request: HttpRequest, pk: int) -> HttpResponseBase:
     if goal is None or found is None:
         raise Http404("There is nothing to compare.")
     columns = ["group", "people", goal.event, "share", "difference", "low", "high"]
-    told = {each.key: each.difference for each in found.comparisons}
+    told = {each.key: each.lift.difference for each in found.comparisons}
     lines = []
     for key, label, people, hits, _ in rows(found):
         gap = told.get(key)

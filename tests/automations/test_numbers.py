@@ -121,3 +121,37 @@ def test_each_number_of_the_report_opens_just_so_many_journeys(town, viewer_clie
     assert len(links) == 3 + 4 + 2 + 2, "three cards, four steps, two ways, two endings"
     for link, number in links:
         assert viewer_client.get(unescape(link)).context["paginator"].count == int(number), link
+
+
+@pytest.mark.parametrize(
+    ("treated", "held_out", "said"),
+    [
+        ((100, 40), (100, 10), "About 30 more journeys reached the goal than would have without it, 300 % more."),
+        ((100, 12), (100, 10), "No difference that could not be luck. One of this size needs about"),
+        ((10, 1), (10, 0), "No difference that could not be luck."),
+    ],
+)
+def test_the_report_says_whether_the_automation_is_worth_it(treated, held_out, said, town, viewer_client):
+    automation = town.automation(guide)
+    version, now = automation.versions.get(), timezone.now()
+    groups = [("completed", "finished", *treated), ("held_out", "holdout", *held_out)]
+    Journey.objects.bulk_create(
+        Journey(
+            automation=automation,
+            version=version,
+            profile_id=1000 * place + number,
+            status=status,
+            ending=ending,
+            step="again",
+            arrived_at=now,
+            entered_at=now,
+            since=now,
+            ended_at=now,
+            goal_at=now if number < reached else None,
+        )
+        for place, (status, ending, journeys, reached) in enumerate(groups)
+        for number in range(journeys)
+    )
+    page = viewer_client.get(f"/automations/{automation.pk}/report/")
+    assert said in page.content.decode()
+    assert "points against the holdout, with 95 % certainty between" in page.content.decode()

@@ -95,13 +95,13 @@ def test_a_clear_lift_is_said_with_its_interval_and_an_unclear_one_with_what_it_
     found = lift(sent, ORDER)
     against = {each.key: each for each in found.comparisons}
     assert against["holdout"].is_clear
-    assert against["holdout"].needed is None
+    assert against["holdout"].lift.needed is None
     assert not against["control_group"].is_clear
-    assert against["control_group"].needed > 100
+    assert against["control_group"].lift.needed > 100
     shown = report(marketer_client, sent, goal="order", days=7)
     text = shown.content.decode()
     assert "more people did order than would have without the message" in text
-    assert f"needs about {against['control_group'].needed:,} more people" in text
+    assert f"needs about {against['control_group'].lift.needed:,} more people" in text
 
 
 def test_nobody_held_out_shows_no_comparison(campaign, people, marketer, marketer_client):

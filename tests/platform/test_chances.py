@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.chances import Rate, chance_to_beat, difference, interval, people_needed
+from retargeting.chances import Rate, chance_to_beat, difference, interval, people_needed
 
 rates = st.integers(0, 3000).flatmap(lambda n: st.builds(Rate, st.integers(0, n), st.just(n)))
 some_rates = rates.filter(lambda rate: rate.people > 0)

@@ -6,7 +6,7 @@ A rate is `hits` of `people`. The page `docs/variants.md` states the formulas fo
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, exp, inf, lgamma, sqrt
+from math import ceil, exp, inf, isfinite, lgamma, sqrt
 from statistics import NormalDist
 
 import numpy as np
@@ -14,6 +14,8 @@ import numpy as np
 Z_95 = NormalDist().inv_cdf(0.975)
 Z_POWER = NormalDist().inv_cdf(0.8)
 """For a difference to be found four times of five."""
+FEW = 5
+"""Fewer people than that who did it, of both groups together, say nothing: not even how many more are needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +95,35 @@ def people_needed(rate: Rate, other: Rate) -> float:
     together = pooled * (1 - pooled) * (1 + 1 / ratio)
     smaller = (Z_95 * sqrt(together) + Z_POWER * sqrt(alone)) ** 2 / gap**2
     return ceil(smaller) * (1 + ratio)
+
+
+@dataclass(frozen=True, slots=True)
+class Lift:
+    """What a treatment does: the rate with it, and `other`, of those who were held out of it by lot.
+
+    `relative` is the difference in shares of the other rate; `needed` about how many more people, of both groups
+    together, would show the difference. None where it is shown, or where too few did it to say.
+    """
+
+    rate: Rate
+    other: Rate
+    difference: Difference
+    relative: float | None
+    needed: int | None
+
+    @property
+    def is_clear(self) -> bool:
+        return self.difference.is_clear
+
+
+def lift(rate: Rate, other: Rate) -> Lift:
+    found = difference(rate, other)
+    relative = found.value / other.share if other.hits else None
+    return Lift(rate, other, found, relative, _more_needed(rate, other, found))
+
+
+def _more_needed(rate: Rate, other: Rate, found: Difference) -> int | None:
+    if found.is_clear or rate.hits + other.hits < FEW:
+        return None
+    needed = people_needed(rate, other) - rate.people - other.people
+    return max(ceil(needed), 1) if isfinite(needed) else None
