@@ -364,3 +364,16 @@ class TestForm(forms.Form):
         if address is None:
             raise forms.ValidationError([mistake.message for mistake in mistakes])
         return address
+
+
+class WriteToForm(forms.Form):
+    """Of a draft that the page of some people asks for, besides its audience."""
+
+    name = forms.CharField(max_length=200)
+    channel = forms.ChoiceField(choices=CHANNEL_CHOICES)
+    label = forms.ModelMultipleChoiceField(Label.objects.all(), required=False)
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        data["labels"] = data.pop("label", [])
+        return data

@@ -22,6 +22,7 @@ from campaigns.views import (
 urlpatterns = [
     path("campaigns/", lists.CampaignList.as_view(), name="campaigns"),
     path("campaigns/new/", lists.CampaignCreate.as_view(), name="campaign-create"),
+    path("campaigns/write-to/", moves.write_to, name="campaign-write-to"),
     path("campaigns/compare/", comparison.campaigns, name="campaigns-compare"),
     path("labels/compare/", comparison.labels, name="labels-compare"),
     path("labels/<int:pk>/people/<slug:event>/", comparison.LabelPeople.as_view(), name="label-people"),

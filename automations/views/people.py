@@ -16,7 +16,20 @@ from automations.numbers import Period, What
 from automations.versions import edited
 from automations.views.page import DEFAULT_PERIOD, PERIODS
 from automations.wording import called
+from retargeting.audiences.follow_ups import follow_up
+from retargeting.conditions.nodes import (
+    Count,
+    CountOperator,
+    CountSince,
+    Duration,
+    Group,
+    Match,
+    MessageCondition,
+    StepTarget,
+    Unit,
+)
 from retargeting.profiles.models import Profile
+from retargeting.web.access import can_write
 from retargeting.web.lists import ListView
 
 OF_JOURNEYS = {
@@ -51,8 +64,8 @@ class _Behind(ListView):
         self.what = asked if asked in self.words else next(iter(self.words))
         self.step = request.GET.get("step", "")[:50]
         days = request.GET.get("days", "")
-        days = days if days in PERIODS else DEFAULT_PERIOD
-        self.period = Period(timezone.now() - timedelta(days=int(days)))
+        self.days = days if days in PERIODS else DEFAULT_PERIOD
+        self.period = Period(timezone.now() - timedelta(days=int(self.days)))
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context = super().get_context_data(**kwargs)
@@ -122,4 +135,16 @@ class ReactionList(_Behind):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context = super().get_context_data(**kwargs)
         known = Profile.objects.in_bulk(list(context["object_list"]))
-        return {**context, "people": [known[id] for id in context["object_list"] if id in known]}
+        name = f"{self.automation.name[:90]}, {context['step_title'][:80]}, {self.words[self.what].lower()}"
+        return {
+            **context,
+            "people": [known[id] for id in context["object_list"] if id in known],
+            "follow_up": follow_up(name, self.condition(), labels=list(self.automation.labels.all())),
+            "editable": can_write(self.request.user),
+        }
+
+    def condition(self) -> Group:
+        """These people in the language of conditions, so that the period is that of whenever it is asked."""
+        target = StepTarget(self.automation.pk, (self.step,))
+        test = CountSince(Count(CountOperator.AT_LEAST, 1), window=Duration(int(self.days), Unit.DAY))
+        return Group(Match.ALL, (MessageCondition(numbers.REACTIONS[What(self.what)], target, test),))

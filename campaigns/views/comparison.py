@@ -5,26 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
-from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.http import require_safe
 
-from campaigns import actions, comparison
+from campaigns import comparison
 from campaigns.comparison import COLUMNS, FEWEST, MOST, Row
 from campaigns.models import Campaign
 from campaigns.views.files import file_of, percent
 from campaigns.views.people import NO_FOLLOW_UP, opens_of, people_page
-from retargeting.accounts.permissions import actor_of
 from retargeting.audiences.engine import evaluate
+from retargeting.audiences.follow_ups import follow_up
 from retargeting.conditions.nodes import Interaction
 from retargeting.orchestrations.models import Label
-from retargeting.profiles.models import CHANNEL_CHOICES
-from retargeting.web import navigation
-from retargeting.web.access import writer_required
 
 
 def _asked(request: HttpRequest, name: str) -> list[int]:
@@ -57,37 +52,23 @@ def labels(request: HttpRequest) -> HttpResponseBase:
 
 
 class LabelPeople(View):
-    """The people behind a number of a label, and the next message to them."""
+    """The people behind a number of a label."""
 
     def get(self, request: HttpRequest, pk: int, event: str) -> HttpResponse:
         label, known = get_object_or_404(Label, pk=pk), _event(event)
         opens = opens_of(request)
-        context = {
+        context: dict[str, Any] = {
             "label": label,
             "event": event,
             "what": COLUMNS[known],
             "opens": opens,
-            "channels": [] if event in NO_FOLLOW_UP else CHANNEL_CHOICES,
             "title": f"{label.name}: {COLUMNS[known].lower()}",
         }
-        people = evaluate(comparison.of_label(label, known, opens)).members
+        tree = comparison.of_label(label, known, opens)
+        if event not in NO_FOLLOW_UP:
+            context["follow_up"] = follow_up(f"{label.name}, {COLUMNS[known].lower()}", tree, labels=[label])
+        people = evaluate(tree).members
         return people_page(request, "campaigns/label_people.html", people, context)
-
-    @method_decorator(writer_required)
-    def post(self, request: HttpRequest, pk: int, event: str) -> HttpResponse:
-        label, known, channel = get_object_or_404(Label, pk=pk), _event(event), request.POST.get("channel")
-        if channel not in dict(CHANNEL_CHOICES):
-            raise Http404("There is no such channel.")
-        draft = actions.create_campaign(
-            actor=actor_of(request),
-            name=f"{label.name}, {COLUMNS[known].lower()}",
-            channel=channel,
-            audience=comparison.of_label(label, known, opens_of(request)),
-            labels=[label],
-        )
-        navigation.forget_counts()
-        messages.success(request, f"A draft to those people: {draft.name}. Write its message next.")
-        return HttpResponseRedirect(f"{reverse('campaign', args=[draft.pk])}?step=message")
 
 
 def _event(name: str) -> Interaction:

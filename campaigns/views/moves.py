@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.views.decorators.http import require_POST
@@ -14,10 +15,13 @@ from django.views.decorators.http import require_POST
 from campaigns import actions, moves
 from campaigns.breakdown import slice_of
 from campaigns.errors import CampaignError
+from campaigns.forms import WriteToForm
 from campaigns.models import Campaign, CampaignStatus
 from campaigns.progress import Progress
 from campaigns.views.lists import back_to_list
 from retargeting.accounts.permissions import actor_of
+from retargeting.conditions import codec
+from retargeting.conditions.errors import ConditionErrors
 from retargeting.web import navigation
 from retargeting.web.access import writer_required
 from retargeting.web.confirming import ConfirmView
@@ -129,6 +133,23 @@ def follow_up(request: HttpRequest, pk: int) -> HttpResponse:
         )
     except KeyError:
         raise Http404("There is no such outcome on this channel.") from None
+    navigation.forget_counts()
+    messages.success(request, f"A draft to those people: {draft.name}. Write its message next.")
+    return HttpResponseRedirect(f"{reverse('campaign', args=[draft.pk])}?step=message")
+
+
+@require_POST
+@writer_required
+def write_to(request: HttpRequest) -> HttpResponse:
+    """From the people behind a number anywhere to a draft whose audience they are."""
+    try:
+        audience = codec.decode(json.loads(request.POST.get("audience", "")))
+        form = WriteToForm(request.POST)
+        if not form.is_valid():
+            return HttpResponseBadRequest("There is no such channel, or no name.")
+        draft = actions.create_campaign(actor=actor_of(request), audience=audience, **form.cleaned_data)
+    except (ValueError, ConditionErrors):
+        return HttpResponseBadRequest("This is not an audience.")
     navigation.forget_counts()
     messages.success(request, f"A draft to those people: {draft.name}. Write its message next.")
     return HttpResponseRedirect(f"{reverse('campaign', args=[draft.pk])}?step=message")

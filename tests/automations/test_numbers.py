@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from html import unescape
 
 import pytest
 import time_machine
+from django.db import connection
 from django.utils import timezone
 
 from automations import moving
@@ -15,6 +17,8 @@ from automations.models import Ending, Journey
 from automations.numbers import Period, What, of_steps, people
 from automations.report import Converted, report
 from automations.whereabouts import where_is
+from retargeting.audiences.engine import evaluate
+from retargeting.conditions.codec import decode
 from retargeting.conditions.nodes import Interaction
 from retargeting.messaging.actions import record_reaction
 from retargeting.messaging.models import Delivery
@@ -155,3 +159,24 @@ def test_the_report_says_whether_the_automation_is_worth_it(treated, held_out, s
     page = viewer_client.get(f"/automations/{automation.pk}/report/")
     assert said in page.content.decode()
     assert "points against the holdout, with 95 % certainty between" in page.content.decode()
+
+
+def test_people_who_did_something_with_a_message_get_a_campaign(cart, marketer_client):
+    with time_machine.travel(NOON + timedelta(hours=2), tick=False):
+        page = marketer_client.get(f"/automations/{cart.pk}/people/?what=opened&step=first&days=7")
+        asked = page.context["follow_up"]
+        assert len(evaluate(decode(json.loads(asked["audience"]))).members) == page.context["paginator"].count == 1
+        marketer_client.post("/campaigns/write-to/", {**asked, "channel": "email"})
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name FROM orchestrations_orchestration WHERE kind = 'campaign'")
+        assert cursor.fetchall() == [("Cart, First push, opened",)]
+
+
+def test_the_ways_of_a_split_open_who_went_there(cart, town, viewer_client):
+    with time_machine.travel(NOON + timedelta(hours=2), tick=False):
+        town.move()
+        page = viewer_client.get(f"/automations/{cart.pk}/").content.decode()
+        ways = dict(re.findall(r'href="([^"]*way=(?:yes|no)[^"]*)"><b>([\d,]+)</b>', page))
+        assert len(ways) == 2
+        for link, number in ways.items():
+            assert viewer_client.get(unescape(link)).context["paginator"].count == int(number)

@@ -107,10 +107,13 @@ def test_the_people_of_a_label_get_a_campaign(sent, marketer_client, viewer_clie
     assert f"/labels/{promo.pk}/people/opened/" in page
     url = f"/labels/{promo.pk}/people/opened/"
     assert marketer_client.get(url).context["paginator"].count == 200
-    assert viewer_client.post(url, {"channel": "push"}).status_code == 403
-    assert marketer_client.post(url, {"channel": "fax"}).status_code == 404
     assert marketer_client.get(f"/labels/{promo.pk}/people/skipped/").status_code == 404
-    marketer_client.post(url, {"channel": "push"})
+    asked = marketer_client.get(url).context["follow_up"]
+    sent_back = {"name": asked["name"], "audience": asked["audience"], "label": asked["labels"]}
+    assert marketer_client.post("/campaigns/write-to/", {**sent_back, "channel": "fax"}).status_code == 400
+    broken = {**sent_back, "channel": "push", "audience": '{"match": "all"}'}
+    assert marketer_client.post("/campaigns/write-to/", broken).status_code == 400
+    marketer_client.post("/campaigns/write-to/", {**sent_back, "channel": "push"})
     draft = Campaign.objects.latest("pk")
     assert (draft.channel, draft.status, list(draft.labels.all())) == ("push", "draft", [promo])
     assert len(evaluate(decode(draft.audience)).members) == 200

@@ -31,6 +31,7 @@ def address(name: str, campaign: Campaign) -> str:
         "campaign-create": [],
         "campaigns-label": [],
         "campaigns-compare": [],
+        "campaign-write-to": [],
         "labels-compare": [],
         "label-people": [Label.objects.get_or_create(code="news", name="News")[0].pk, "sent"],
         "campaign-people": [campaign.pk, "sent"],
@@ -47,7 +48,7 @@ WRITES = {
     "campaign-create", "campaigns-label", "campaign-name", "campaign-test", "campaign-launch", "campaign-schedule",
     "campaign-unschedule", "campaign-pause", "campaign-resume", "campaign-cancel", "campaign-duplicate",
     "campaign-archive", "campaign-unarchive", "campaign-follow-up", "campaign-variants", "campaign-winner",
-    "campaign-undo", "campaign-retry",
+    "campaign-undo", "campaign-retry", "campaign-write-to",
 }  # fmt: skip
 
 
@@ -95,7 +96,7 @@ def test_every_page_opens_in_every_state(status, campaign, marketer_client):
         assert response.status_code in {200, 204, 405} or (response.status_code == 404 and name in COMPARED), name
 
 
-@pytest.mark.parametrize("name", sorted(WRITES - {"campaign-create", "campaigns-label"}))
+@pytest.mark.parametrize("name", sorted(WRITES - {"campaign-create", "campaigns-label", "campaign-write-to"}))
 def test_a_move_in_the_wrong_state_says_so(name, campaign, marketer_client):
     for status in CampaignStatus.values:
         set_status(campaign, status)
