@@ -66,6 +66,18 @@ def find(definition: JSON, key: str) -> JSON:
     return steps[index]
 
 
+def source(definition: JSON, text: str) -> list[JSON]:
+    """What is to be copied: the step of a key, or all of a branch, “key.branch”. Raises Gone where that is empty."""
+    key, _, branch = text.partition(".")
+    step = find(definition, key)
+    if not branch:
+        return [step]
+    for name, _, steps in branches_of(step):
+        if name == branch and steps:
+            return steps
+    raise Gone("There is nothing in this branch.")
+
+
 def spot_of(definition: JSON, key: str) -> Spot:
     """Where the step is."""
     for spot, steps in _lists(definition):

@@ -145,6 +145,7 @@ class Canvas(View):
             "settings": [],
             "kinds": KINDS,
             "adding": self.request.GET.get("add", "") if page.editable else "",
+            "sources": sources(page),
         }
         if step is not None:
             context |= self.step_context(step, form)
@@ -239,6 +240,19 @@ KINDS = [
     ("Data", [("update_profile", "Update profile", "user"), ("webhook", "Webhook", "link")]),
 ]  # fmt: skip
 """What the picker of a new step offers: groups of (kind, name, icon or channel)."""
+
+
+def sources(page: Page) -> list[tuple[str, str]]:
+    """What can be copied: (key, what it is called) of steps, (key.branch, …) of branches with something in them."""
+    found = []
+    for step in page.definition.walk():
+        title = called(step, page.automation.pk)
+        found.append((step.key, title))
+        for place, branch in enumerate(step.branches):
+            if branch.steps:
+                name = canvas.branch_name(step, place, page.automation.pk)
+                found.append((f"{step.key}.{branch.key}", f"{title} → all of {name}"))
+    return found
 
 
 def whereabouts(page: Page) -> dict[str, Any]:

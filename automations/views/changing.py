@@ -64,7 +64,8 @@ def _do(
             editing.insert(definition, Spot.read(request.POST.get("spot", "")), step)
             return {"step": step["key"]}
         case "paste":
-            copied = editing.copies([editing.find(definition, word)], automation, taken)
+            source = editing.source(definition, word or request.POST.get("from", ""))
+            copied = editing.copies(source, automation, taken)
             editing.insert(definition, Spot.read(request.POST.get("spot", "")), *copied)
             return {"step": copied[0]["key"]}
         case "move":

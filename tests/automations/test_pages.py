@@ -85,9 +85,22 @@ def test_steps_are_moved_copied_removed_and_it_can_be_undone(automation, markete
     assert json(automation) == before
 
 
+def test_a_branch_is_copied_with_all_its_steps(automation, marketer_client):
+    page = marketer_client.get(url(automation, "?add=seen.yes."))
+    offered = dict(page.context["sources"])
+    assert offered["seen.no"] == "Opened step First push? → all of No"
+    assert "seen.yes" not in offered, "there is nothing in it"
+    do(marketer_client, automation, do="paste", spot="seen.yes.", **{"from": "seen.no"})
+    split = json(automation)["steps"][2]
+    assert [[step["type"] for step in split[way]] for way in ("yes", "no")] == [["message"], ["message"]]
+    assert split["yes"][0]["key"] != split["no"][0]["key"]
+
+
 @pytest.mark.parametrize(
     "data",
     [
+        {"do": "paste", "spot": "..first", "from": "seen.yes"},
+        {"do": "paste", "spot": "..first", "from": "gone"},
         {"do": "add:nonsense"},
         {"do": "add:delay", "spot": "..gone"},
         {"do": "nonsense"},
