@@ -251,10 +251,12 @@ class ComparisonSerializer(serializers.Serializer[Any]):
 
     group = serializers.CharField(source="key", help_text="holdout or control_group.")
     rate = RateSerializer()
-    difference = serializers.FloatField(source="difference.value", help_text="Of the shares, 0 to 1.")
-    low = serializers.FloatField(source="difference.low", help_text="Ends of its 95 % interval.")
-    high = serializers.FloatField(source="difference.high")
-    needed = serializers.IntegerField(allow_null=True, help_text="More people for a difference of this size to show.")
+    difference = serializers.FloatField(source="lift.difference.value", help_text="Of the shares, 0 to 1.")
+    low = serializers.FloatField(source="lift.difference.low", help_text="Ends of its 95 % interval.")
+    high = serializers.FloatField(source="lift.difference.high")
+    needed = serializers.IntegerField(
+        source="lift.needed", allow_null=True, help_text="More people for a difference of this size to show."
+    )
 
 
 class LiftSerializer(serializers.Serializer[Any]):
