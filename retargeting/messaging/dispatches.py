@@ -16,8 +16,8 @@ from django.utils import timezone
 from pyroaring import BitMap
 
 from retargeting.bitmaps import Ids, bitmap_of_ids, pack, unpack
-from retargeting.channels.registry import provider_for
-from retargeting.conditions.nodes import Interaction
+from retargeting.channels.registry import config_of, provider_for
+from retargeting.conditions.nodes import Channel, Interaction
 from retargeting.interactions.ingest import record_message_events
 from retargeting.messaging import variants, withheld
 from retargeting.messaging.deliveries import event_rows
@@ -328,9 +328,12 @@ def recover_expired_leases() -> None:
 
 
 def wake_forgotten() -> None:
-    """The clock's duty: chunks whose wake-up was lost with a worker are asked for again."""
+    """The clock's duty: chunks whose wake-up was lost with a worker, or found the channel off, are asked for again."""
     patience = WAITS_AT_MOST if backlog() else FORGOTTEN_AFTER
-    pending = Chunk.objects.filter(status=ChunkStatus.PENDING, dispatch__status=DispatchStatus.SENDING)
+    on = [channel for channel in Channel if config_of(channel).enabled]
+    pending = Chunk.objects.filter(
+        status=ChunkStatus.PENDING, dispatch__status=DispatchStatus.SENDING, dispatch__channel__in=on
+    )
     for dispatch_id in pending.order_by().values_list("dispatch", flat=True).distinct():
         wake(dispatch_id, patience=patience)
 

@@ -9,6 +9,7 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from retargeting import queue
+from retargeting.channels.models import ChannelConfig
 from retargeting.messaging import dispatches, tasks
 from retargeting.messaging.models import Chunk, ChunkStatus, Dispatch, DispatchStatus
 
@@ -85,6 +86,17 @@ def test_after_a_pause_the_chunks_are_asked_for_at_once(large):
     OrmQ.objects.all().delete()
     dispatches.resume(dispatch=large)
     assert queue.backlog() == 6
+
+
+def test_while_its_channel_is_off_nothing_is_asked_for(started):
+    lose_the_wake_up()
+    config = ChannelConfig.objects.update_or_create(channel="email", defaults={"enabled": False})[0]
+    dispatches.wake_forgotten()
+    assert queue.backlog() == 0
+    config.enabled = True
+    config.save()
+    dispatches.wake_forgotten()
+    assert queue.backlog() == 1
 
 
 def test_a_paused_dispatch_is_left_alone(started):
