@@ -13,6 +13,7 @@ from automations.graph.nodes import Step
 from automations.models import Automation, Ending, JourneyStatus
 from automations.numbers import EVER, Period
 from automations.versions import current_of, edited, published
+from retargeting.chances import Lift, Rate, lift
 
 ENTERED = "journey.automation_id = %(automation)s AND journey.entered_at >= %(start)s AND journey.entered_at < %(end)s"
 TOTALS = f"""
@@ -85,6 +86,13 @@ class Report:
     steps: list[StepLine]
     time_to_goal: TimeToGoal
     days: list[tuple[Any, int, int]]
+
+    @property
+    def lift(self) -> Lift | None:
+        """Of journeys that reached the goal, against those held out; None where one of the two is empty."""
+        if not self.treated.journeys or not self.held_out.journeys:
+            return None
+        return lift(*(Rate(each.reached, each.journeys) for each in (self.treated, self.held_out)))
 
 
 def report(automation: Automation, period: Period = EVER, *, zone: str = "UTC") -> Report:

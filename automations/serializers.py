@@ -138,6 +138,17 @@ class ConvertedSerializer(serializers.Serializer[Any]):
     reached = serializers.IntegerField(help_text="Of these, those that reached the goal in its time.")
 
 
+class AutomationLiftSerializer(serializers.Serializer[Any]):
+    """What the automation brings about, against the journeys that were held out."""
+
+    difference = serializers.FloatField(source="difference.value", help_text="Of the shares, 0 to 1.")
+    low = serializers.FloatField(source="difference.low", help_text="Ends of its 95 % interval.")
+    high = serializers.FloatField(source="difference.high")
+    needed = serializers.IntegerField(
+        allow_null=True, help_text="More journeys for a difference of this size to show."
+    )
+
+
 class AutomationReportSerializer(serializers.Serializer[Any]):
     entries = serializers.IntegerField()
     active = serializers.IntegerField()
@@ -145,3 +156,4 @@ class AutomationReportSerializer(serializers.Serializer[Any]):
     endings = serializers.DictField(child=serializers.IntegerField())
     treated = ConvertedSerializer()
     held_out = ConvertedSerializer()
+    lift = AutomationLiftSerializer(allow_null=True, help_text="Null where nobody is held out.")

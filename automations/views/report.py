@@ -18,7 +18,7 @@ from automations.report import Report, report
 from automations.versions import current_of
 from automations.views.page import DEFAULT_PERIOD, PERIODS
 from automations.wording import called
-from retargeting.chances import Lift, Rate, lift
+from retargeting.chances import Lift
 from retargeting.web.charts import BarChart, Series
 from retargeting.web.lifts import lift_words
 
@@ -105,7 +105,7 @@ def _line(line: Any, own: int) -> dict[str, Any]:
 
 def _worth(found: Report) -> tuple[Lift, str, str] | None:
     """Whether more of those who were treated reached the goal: what is compared, what it says, what it rests on."""
-    if not found.treated.journeys or not found.held_out.journeys:
+    compared = found.lift
+    if compared is None:
         return None
-    compared = lift(*(Rate(each.reached, each.journeys) for each in (found.treated, found.held_out)))
     return compared, *lift_words(compared, "journeys", "reached the goal", "without it", "the holdout")

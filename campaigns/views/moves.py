@@ -148,7 +148,7 @@ def write_to(request: HttpRequest) -> HttpResponse:
         if not form.is_valid():
             return HttpResponseBadRequest("There is no such channel, or no name.")
         draft = actions.create_campaign(actor=actor_of(request), audience=audience, **form.cleaned_data)
-    except (ValueError, ConditionErrors):
+    except (ValueError, RecursionError, ConditionErrors):
         return HttpResponseBadRequest("This is not an audience.")
     navigation.forget_counts()
     messages.success(request, f"A draft to those people: {draft.name}. Write its message next.")

@@ -16,6 +16,7 @@ from automations import moving
 from automations.models import Ending, Journey
 from automations.numbers import Period, What, of_steps, people
 from automations.report import Converted, report
+from automations.serializers import AutomationReportSerializer
 from automations.whereabouts import where_is
 from retargeting.audiences.engine import evaluate
 from retargeting.conditions.codec import decode
@@ -158,6 +159,8 @@ def test_the_report_says_whether_the_automation_is_worth_it(treated, held_out, s
     )
     page = viewer_client.get(f"/automations/{automation.pk}/report/")
     assert said in page.content.decode()
+    told = AutomationReportSerializer(report(automation)).data["lift"]
+    assert told["low"] < told["difference"] == treated[1] / treated[0] - held_out[1] / held_out[0] < told["high"]
     assert "points against the holdout, with 95 % certainty between" in page.content.decode()
 
 

@@ -113,6 +113,8 @@ def test_the_people_of_a_label_get_a_campaign(sent, marketer_client, viewer_clie
     assert marketer_client.post("/campaigns/write-to/", {**sent_back, "channel": "fax"}).status_code == 400
     broken = {**sent_back, "channel": "push", "audience": '{"match": "all"}'}
     assert marketer_client.post("/campaigns/write-to/", broken).status_code == 400
+    endless = {**sent_back, "channel": "push", "audience": "[" * 100_000}
+    assert marketer_client.post("/campaigns/write-to/", endless).status_code == 400
     marketer_client.post("/campaigns/write-to/", {**sent_back, "channel": "push"})
     draft = Campaign.objects.latest("pk")
     assert (draft.channel, draft.status, list(draft.labels.all())) == ("push", "draft", [promo])
