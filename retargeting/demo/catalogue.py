@@ -8,7 +8,7 @@ from typing import Any
 from retargeting.accounts.models import Role
 from retargeting.conditions.nodes import Channel
 from retargeting.demo.countries import EUROPE
-from retargeting.demo.people import DAY, HOUR, MINUTE, USERNAME
+from retargeting.demo.people import DAY, HOUR, USERNAME
 from retargeting.demo.trees import (
     ANY,
     Tree,
@@ -125,7 +125,7 @@ AUTOMATIONS = (
         30,
         False,
         (
-            Step("welcome", "Welcome mail", Channel.EMAIL, "Good to have you here.", 10 * MINUTE, 1.9),
+            Step("welcome", "Welcome mail", Channel.EMAIL, "Good to have you here.", 0, 1.9),
             Step(
                 "welcome-again",
                 "Welcome, once more",
@@ -151,7 +151,7 @@ AUTOMATIONS = (
         14,
         True,
         (
-            Step("reminder", "Still in your cart", Channel.PUSH, "Three clicks and it is yours.", 1 * HOUR, 1.8),
+            Step("reminder", "Still in your cart", Channel.PUSH, "Three clicks and it is yours.", 4 * HOUR, 1.8),
             Step(
                 "cart-mail",
                 "Your cart is waiting",
@@ -180,7 +180,7 @@ AUTOMATIONS = (
         30,
         False,
         (
-            Step("miss-you", "We miss you", Channel.EMAIL, "A lot has changed since you were here.", 1 * HOUR, 0.8),
+            Step("miss-you", "We miss you", Channel.EMAIL, "A lot has changed since you were here.", 1 * DAY, 0.8),
             Step(
                 "offer",
                 "15% to come back",

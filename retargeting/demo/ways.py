@@ -28,7 +28,7 @@ REENTRY = {"cart": {"rule": "after", "pause": {"amount": 14, "unit": "day"}}}
 
 
 def definition_of(plan: AutomationPlan, automation: int, ids: dict[str, int]) -> dict[str, Any]:
-    """Before each message a delay; one that an open makes needless stands in the no of a split."""
+    """Before each message a delay, if there is one; one that an open makes needless stands in the no of a split."""
     trigger = dict(plan.trigger)
     if "segment" in trigger:
         trigger["segment"] = ids[trigger["segment"]]
@@ -46,11 +46,12 @@ def definition_of(plan: AutomationPlan, automation: int, ids: dict[str, int]) ->
 
 
 def _steps_of(step: Step, automation: int) -> Iterator[dict[str, Any]]:
-    amount, unit = next(
-        (step.after // length, name) for length, name in ((DAY, "day"), (HOUR, "hour"), (MINUTE, "minute"))
-        if step.after % length == 0
-    )  # fmt: skip
-    yield {"key": wait_of(step), "type": "delay", "for": {"amount": amount, "unit": unit}}
+    if step.after:
+        amount, unit = next(
+            (step.after // length, name) for length, name in ((DAY, "day"), (HOUR, "hour"), (MINUTE, "minute"))
+            if step.after % length == 0
+        )  # fmt: skip
+        yield {"key": wait_of(step), "type": "delay", "for": {"amount": amount, "unit": unit}}
     message = {
         "key": step.key,
         "type": "message",
@@ -148,7 +149,8 @@ def _passages(journeys: Journeys, index: int, until: int) -> Iterator[tuple[str,
     for step, due in zip(journeys.plan.steps, _dues(journeys, index), strict=True):
         if due >= until:
             return
-        yield wait_of(step), "", due
+        if step.after:
+            yield wait_of(step), "", due
         if step.unless:
             needless = int(journeys.opened[index, keys.index(step.unless)]) <= due
             yield split_of(step), "yes" if needless else "no", due
