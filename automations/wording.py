@@ -103,8 +103,8 @@ def trigger_words(trigger: Trigger | None) -> str:
         case MessageTrigger(event):
             return _node_words(event)
         case SegmentTrigger(segment, on):
-            name = _node_words(SegmentCondition(segment, member=True))
-            return f"{str(on).capitalize()} the segment: {name}"
+            names = references.look_up(Group(Match.ALL, (SegmentCondition(segment, member=True),)))
+            return f"{str(on).capitalize()} the segment {names.segment(segment)}"
         case ScheduleTrigger(at, zone, repeat):
             local = at.astimezone(ZoneInfo(zone))
             return f"On {local:%-d %b %Y %H:%M} {zone}" + (f", {repeat_words(repeat)}" if repeat else "")

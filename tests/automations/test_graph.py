@@ -7,7 +7,8 @@ import pytest
 from automations.graph import codec
 from automations.graph.flow import flow_of
 from automations.graph.steps import places_of
-from automations.wording import differences
+from automations.wording import differences, trigger_words
+from retargeting.audiences.models import Segment
 from retargeting.conditions.errors import ConditionErrors
 from tests.automations.definitions import PUSH, definition, delay, guide, opened, push
 
@@ -155,6 +156,13 @@ def test_versions_differ_in_words():
     swapped = guide(1)
     swapped["steps"][:2] = swapped["steps"][1::-1]
     assert differences(old, codec.decode(swapped)) == ["changed the order of the steps"]
+
+
+@pytest.mark.django_db
+def test_a_segment_that_is_entered_is_called_by_its_name():
+    segment = Segment.objects.create(name="Dormant for 45 days", audience={"match": "all", "conditions": []})
+    trigger = {"type": "segment", "segment": segment.pk, "on": "leaves"}
+    assert trigger_words(codec.decode({"trigger": trigger}).trigger) == "Leaves the segment Dormant for 45 days"
 
 
 def test_steps_may_not_be_nested_without_end():
