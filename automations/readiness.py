@@ -126,7 +126,8 @@ def _without_delay(automation: int, definition: Definition) -> Iterator[Problem]
     fresh: dict[str, set[str]] = {key: set() for key in flow.places}
     for key, place in flow.places.items():
         action = place.step.action
-        asked = {name for tree in _trees(place.step) for name in _own_steps(automation, tree)}
+        trees = [] if isinstance(action, WaitUntil) else _trees(place.step)  # which waits for the answer itself
+        asked = {name for tree in trees for name in _own_steps(automation, tree)}
         for name in sorted(asked & fresh[key]):
             yield Problem(
                 f"Nothing waits between the message {name} and this question: nobody can have opened it yet."

@@ -95,6 +95,12 @@ def test_a_split_right_behind_the_message_it_asks_about_is_warned_of(cart):
     assert "first" in warning.message
 
 
+def test_a_wait_for_an_open_right_behind_the_message_is_as_it_should_be(cart):
+    wait = {"key": "seen", "type": "wait_until", "timeout": {"amount": 1, "unit": "day"}, "met": [], "timed_out": []}
+    steps = [push("first"), {**wait, "condition": opened(cart.pk, "first")}]
+    assert problems(cart.pk, definition(steps=steps)) == []
+
+
 def test_publishing_again_leaves_the_former_version_to_those_on_it(cart):
     journey = waiting(cart, 1, "wait")
     edited(cart, steps=[push("first"), delay("wait", 2, "day")])
