@@ -170,8 +170,11 @@ def _events(chunk: Chunk, ids: list[int], contents: Collection[Mapping[str, Any]
     """The properties of what began their journeys, where the message speaks of it."""
     if chunk.dispatch.open_until is None or not mention_event(contents):
         return {}
-    # Those who are taken up again are in chunks that say nothing of their journeys: their deliveries do.
-    return properties_for(journeys_in(chunk) or journeys_of(chunk.dispatch, ids))
+    known = journeys_in(chunk)
+    if not known:
+        # Those who are taken up again are in chunks that say nothing of their journeys: their deliveries do.
+        return properties_for(journeys_of(chunk.dispatch, ids))
+    return properties_for({id: known[id] for id in ids})
 
 
 NOTHING = Rendered({}, {})

@@ -171,9 +171,8 @@ def _release(dispatch: Dispatch, chunks: QuerySet[Chunk], now: datetime) -> None
     over = dispatch.deadline is not None and dispatch.deadline <= now  # what is skipped needs no pace
     if dispatch.pace is not None and not over:
         allowed = _in_pace(dispatch, chunks, now)
-    for chunk in allowed:
-        Chunk.STATES.transition(chunk, ChunkStatus.PENDING)
-    wake(dispatch.pk)
+    if [chunk for chunk in allowed if Chunk.STATES.transition(chunk, ChunkStatus.PENDING)]:
+        wake(dispatch.pk)
 
 
 def _in_pace(dispatch: Dispatch, chunks: QuerySet[Chunk], now: datetime) -> list[Chunk]:
