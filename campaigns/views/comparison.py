@@ -59,7 +59,6 @@ class LabelPeople(View):
         opens = opens_of(request)
         context: dict[str, Any] = {
             "label": label,
-            "event": event,
             "what": COLUMNS[known],
             "opens": opens,
             "title": f"{label.name}: {COLUMNS[known].lower()}",
