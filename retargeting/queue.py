@@ -55,7 +55,7 @@ class CarefulSentinel(Sentinel):
 
     def _look_out(self) -> None:
         while True:
-            time.sleep(LOOKS_OUT_EVERY)
+            time.sleep(LOOKS_OUT_EVERY)  # polled: what else tells of an end may be what the dead one holds
             for process in filter(None, [*self.pool, self.monitor, self.pusher]):
                 if _was_killed(process):
                     self._start_over(process)

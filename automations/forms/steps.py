@@ -143,9 +143,8 @@ class ConditionForm(forms.Form):
 
     def __init__(self, data: Any = None, *, tree: Any, url: str, in_automation: bool, entry_event: str = "") -> None:
         super().__init__(data, initial={NAME: tree})
-        self.fields[NAME] = AudienceField(
-            url=url, in_automation=in_automation, entry_event=entry_event, label="Condition"
-        )
+        self.audience = AudienceField(url=url, in_automation=in_automation, entry_event=entry_event, label="Condition")
+        self.fields[NAME] = self.audience
 
 
 class BranchesForm(StepForm):

@@ -145,8 +145,9 @@ class Canvas(View):
             "settings": [],
             "kinds": KINDS,
             "adding": self.request.GET.get("add", "") if page.editable else "",
-            "sources": sources(page),
         }
+        if context["adding"]:
+            context["sources"] = sources(page)
         if step is not None:
             context |= self.step_context(step, form)
         if page.part == TRIGGER and "audience" in self.request.GET:

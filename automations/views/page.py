@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from automations.actions import AutomationError
 from automations.engine.entries import latest_properties
-from automations.forms.steps import NAME, ConditionForm
+from automations.forms.steps import ConditionForm
 from automations.graph import codec, editing
 from automations.graph.editing import JSON, Gone
 from automations.graph.nodes import Definition, EventTrigger
@@ -118,7 +118,7 @@ class Page:
             step.pop("where", None)
 
     def builder(self) -> AudienceField:
-        return self.condition_form().fields[NAME]  # type: ignore[return-value]
+        return self.condition_form().audience
 
     def condition_form(self) -> ConditionForm:
         query = urlencode(

@@ -1,9 +1,10 @@
 /* Retargeting web SDK, version 1: shows in-app messages, reports what becomes of them, registers Web Push.
  *
- * <script src="https://HOST/static/sdk/retargeting.js" data-key="pk_…" data-user="ID" data-hash="HMAC" defer></script>
+ * <script src="HOST/static/sdk/retargeting.js" data-key="pk_…" data-user="ID" data-hash="HMAC" defer></script>
  *
- * or without data-user, and then retargeting.identify(ID, HMAC). Needs in a content security policy: script-src and
- * connect-src with HOST. Runs no text as code and sets no inline style. Types are in retargeting.d.ts.
+ * HOST is the address of your server. Without data-user, call retargeting.identify(ID, HMAC). Needs in a content
+ * security policy: script-src and connect-src with HOST. Runs no text as code and sets no inline style. Types are in
+ * retargeting.d.ts.
  */
 (() => {
   "use strict";

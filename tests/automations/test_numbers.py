@@ -170,6 +170,10 @@ def test_people_who_did_something_with_a_message_get_a_campaign(cart, marketer_c
         asked = page.context["follow_up"]
         assert len(evaluate(decode(json.loads(asked["audience"]))).members) == page.context["paginator"].count == 1
         marketer_client.post("/campaigns/write-to/", {**asked, "channel": "email"})
+        for what in ("sent", "clicked", "skipped"):
+            page = marketer_client.get(f"/automations/{cart.pk}/people/?what={what}&step=first&days=7")
+            tree = decode(json.loads(page.context["follow_up"]["audience"]))
+            assert len(evaluate(tree).members) == page.context["paginator"].count
     with connection.cursor() as cursor:
         cursor.execute("SELECT name FROM orchestrations_orchestration WHERE kind = 'campaign'")
         assert cursor.fetchall() == [("Cart, First push, opened",)]
